@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What the scripts in ci/ share. Sourced, never run:
+#
+#     set -euo pipefail
+#     . "$(dirname "$(readlink -f "$0")")/lib.sh"
+#
+# Paths: $root is the checkout, $BUILD everything fetched or built, $cache
+# what outlives a checkout. Nothing may depend on the cache being there.
+
+# shellcheck disable=SC2034  # used by the scripts that source this
+{
+prog=$(basename "$0")
+root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
+BUILD=${BUILD:-$root/build}
+[[ $BUILD = /* ]] || BUILD=$PWD/$BUILD
+cache=${IIO_DMABUF_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/iio-dmabuf}
+branch=iio-dmabuf
+base_ref=refs/tags/base
+}
+
+# Scripts compare and cut text: no locale may change what tools print.
+export LC_ALL=C
+unset CDPATH GREP_OPTIONS
+
+# One sentence that says what is wrong and what to do.
+die() {
+	printf '%s: %s\n' "$prog" "$*" >&2
+	exit 1
+}
+
+note() {
+	printf '%s: %s\n' "$prog" "$*" >&2
+}
+
+# Detail for whoever asked for it (V=1), so that success stays quiet.
+detail() {
+	[[ ${V:-0} = 0 ]] || note "$@"
+}
+
+# need COMMAND [DEBIAN-PACKAGE]
+need() {
+	command -v "$1" >/dev/null && return
+	die "$1 is missing; as root: apt-get install ${2:-$1}"
+}
+
+# limit SECONDS COMMAND...: status 124 when the time was up. The command
+# gets ten seconds to clean up behind itself before it is killed.
+limit() {
+	timeout --kill-after=10 "$@"
+}
+
+# need_space DIRECTORY MIB
+need_space() {
+	local dir=$1 want=$2 have
+
+	mkdir -p "$dir" || die "cannot create $dir"
+	have=$(df --output=avail -B1M "$dir" | tail -n 1)
+	(( have >= want )) ||
+		die "$dir has $((have)) MiB free, $want are needed:" \
+		    "make room or set BUILD= to another disk"
+}
+
+# A scratch directory of the script, gone with it however it ends.
+scratch() {
+	[[ -z ${scratch_dir:-} ]] || return 0
+	scratch_dir=$(mktemp -d "${TMPDIR:-/tmp}/$prog.XXXXXX")
+	trap 'rm -rf "$scratch_dir"' EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+}
+
+# One gate, one line, in a terminal and in a log alike.
+#
+#     gate NAME COMMAND...    runs it, shows what it printed below the line
+#     gates_done              last line; status 1 if any gate failed
+#
+# Neither may stand in a condition: that would turn "set -e" off inside.
+gates_failed=()
+
+gate() {
+	local name=$1 out status
+	shift
+
+	set +e
+	out=$(set -e; "$@" 2>&1)
+	status=$?
+	set -e
+	if (( status )); then
+		printf 'FAILED  %s\n' "$name"
+		gates_failed+=("$name")
+	else
+		printf 'ok      %s\n' "$name"
+	fi
+	[[ -z $out ]] || printf '        %s\n' "${out//$'\n'/$'\n'        }"
+}
+
+gates_done() {
+	local name list=
+
+	if (( ${#gates_failed[@]} == 0 )); then
+		printf 'PASSED  %s\n' "$prog"
+		return 0
+	fi
+	for name in "${gates_failed[@]}"; do
+		list+="${list:+, }$name"
+	done
+	printf 'FAILED  %s: %s\n' "$prog" "$list"
+	return 1
+}
+
+# debian_sources deb|deb-src: source lines for a private apt configuration, with
+# the mirrors that this machine uses for Debian.
+debian_sources() {
+	local origin uri suite component
+
+	# shellcheck disable=SC2016 # the names are apt's
+	apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)' \
+		'Created-By: Packages' 2>/dev/null | sort -u |
+		while read -r origin uri suite component; do
+			[[ $origin == Debian && $component == main ]] || continue
+			printf '%s [signed-by=%s] %s %s main\n' "$1" \
+				/usr/share/keyrings/debian-archive-keyring.gpg "$uri" "$suite"
+		done
+}
+
+# Git as it comes, whatever the user has configured: hashes and patch texts
+# must not depend on whose machine this is.
+plain_name='iio-dmabuf series'
+plain_email='iio-dmabuf@series.invalid'
+plain_env=(
+	-u GIT_DIR -u GIT_WORK_TREE -u GIT_INDEX_FILE -u GIT_OBJECT_DIRECTORY
+	-u GIT_EXTERNAL_DIFF -u GIT_DIFF_OPTS
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
+	GIT_COMMITTER_NAME="$plain_name" GIT_COMMITTER_EMAIL="$plain_email"
+)
+
+plain_git() {
+	env "${plain_env[@]}" git "$@"
+}
+
+# base_value BASE KEY: the rest of KEY's line in kernel/base/BASE, or nothing.
+base_value() {
+	awk -v key="$2" '$1 == key { $1 = ""; print substr($0, 2); exit }' \
+		"$root/kernel/base/$1"
+}
+
+# base_blobs BASE: "hash path" for each file that the series touches.
+base_blobs() {
+	awk '$1 == "blob" { print $2, $3 }' "$root/kernel/base/$1"
+}
+
+need_base() {
+	[[ $1 != keep-clear && $1 != */* && -f $root/kernel/base/$1 ]] && return
+	die "no base \"$1\"; there is:" \
+	    "$(find "$root/kernel/base" -type f ! -name keep-clear -printf '%f\n' |
+	       sort | paste -sd ' ')"
+}
+
+# tree_dir BASE: where the tree of that base is, or will be.
+tree_dir() {
+	printf '%s/linux-%s\n' "$BUILD" "$1"
+}
+
+# moved_files BASE TREE: the files of that tree that are not the pinned ones.
+moved_files() {
+	local base=$1 tree=$2 want path have
+
+	base_blobs "$base" | while read -r want path; do
+		if [[ -e $tree/.git ]]; then
+			have=$(plain_git -C "$tree" rev-parse --verify -q \
+			       "$base_ref:$path") || have=
+		else
+			have=$(plain_git hash-object --no-filters "$tree/$path" \
+			       2>/dev/null) || have=
+		fi
+		[[ $have = "$want" ]] || printf '%s\n' "$path"
+	done
+}
+
+# patch_names: the patches of the series, in order.
+patch_names() {
+	[[ -f $root/series ]] || return 0
+	sed 's/#.*//' "$root/series" | awk 'NF { print $1 }'
+}
+
+# patch_files: the same as paths.
+patch_files() {
+	patch_names | sed "s|^|$root/patches/|"
+}
+
+need_patches() {
+	local file
+
+	for file in $(patch_files); do
+		[[ -f $file ]] || die "series names a patch that is not there: $file"
+	done
+}
+
+# small_tree DIRECTORY TREE COMMIT: a repository of its own with that commit
+# checked out, but only the files that the series touches. It borrows TREE's
+# objects and leaves TREE as it is; seconds, where a whole checkout takes long.
+small_tree() {
+	local dir=$1 tree=$2 commit common
+
+	commit=$(plain_git -C "$tree" rev-parse "$3^{commit}")
+	common=$(plain_git -C "$tree" rev-parse --path-format=absolute \
+		 --git-common-dir)
+	plain_git init -q --template= "$dir"
+	mkdir -p "$dir/.git/objects/info" "$dir/.git/info"
+	printf '%s\n' "$common/objects" >"$dir/.git/objects/info/alternates"
+	[[ ! -f $common/shallow ]] || cp "$common/shallow" "$dir/.git/"
+	series_paths | sed 's|^|/|' >"$dir/.git/info/sparse-checkout"
+	plain_git -C "$dir" config core.sparseCheckout true
+	plain_git -C "$dir" update-ref "$base_ref" "$commit"
+	plain_git -C "$dir" checkout -q --detach "$commit"
+}
+
+# series_paths: every file that a patch of the series changes, adds or removes.
+series_paths() {
+	patch_files | xargs -r sed -n \
+		-e 's|^--- a/\([^[:space:]]*\).*|\1|p' \
+		-e 's|^+++ b/\([^[:space:]]*\).*|\1|p' | sort -u
+}
+
+# apply_series SMALL-TREE: git am, with hashes that repeat.
+apply_series() {
+	patch_files | xargs -r -- env "${plain_env[@]}" git -C "$1" am -q \
+		--no-3way --no-gpg-sign --committer-date-is-author-date
+}
+
+# format_series REPOSITORY COMMIT DIRECTORY: the commits on top of the base as
+# patch files, with nothing in them that depends on who writes them out.
+format_series() {
+	plain_git -C "$1" format-patch -q -N --zero-commit --no-signature \
+		--no-base --no-thread --no-attach --no-renames --subject-prefix=PATCH \
+		--suffix=.patch --abbrev=12 --unified=3 --diff-algorithm=myers \
+		--indent-heuristic --src-prefix=a/ --dst-prefix=b/ --no-ext-diff \
+		--output-directory "$3" "$base_ref..$2"
+}
