@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What differs between the kernels these modules build for, and nothing else.
+ * In a kernel's own tree this file goes away.
+ */
+#ifndef _DMA_DUMMY_COMPAT_H
+#define _DMA_DUMMY_COMPAT_H
+
+#if defined(HAVE_PERIPHERAL_DMA_VEC)
+/* The name of mainline since v6.11. */
+#define device_prep_slave_dma_vec device_prep_peripheral_dma_vec
+#elif !defined(HAVE_SLAVE_DMA_VEC)
+#error "This kernel has no DMA vectors: apply the patch series first."
+#endif
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _DMA_DUMMY_H
+#define _DMA_DUMMY_H
+
+#include <linux/bits.h>
+#include <linux/types.h>
+
+/* Keeps rate * NSEC_PER_SEC within 64 bits. */
+#define DMA_DUMMY_MAX_RATE	BIT_ULL(33)
+
+int dma_dummy_set_rate(u64 rate);
+
+#endif
