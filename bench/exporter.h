@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef RWBENCH_EXPORTER_H
+#define RWBENCH_EXPORTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPORTER_NAME 64
+
+/* Where the memory of a DMABUF comes from */
+struct exporter {
+	char name[EXPORTER_NAME];	/* heap:system, udmabuf */
+	int fd;
+};
+
+/* What may be tried, best first. Returns how many. */
+size_t exporter_candidates(const char *root, char names[][EXPORTER_NAME],
+			   size_t max);
+
+/* 0 or -errno */
+int exporter_open(struct exporter *ex, const char *root, const char *name);
+int exporter_alloc(const struct exporter *ex, uint64_t bytes, int *dmabuf);
+void exporter_close(struct exporter *ex);
+
+/* A status of error.h, with a sentence on why @err came of opening @name */
+int exporter_open_failed(const char *root, const char *name, int err);
+int exporter_alloc_failed(const struct exporter *ex, uint64_t bytes, int err);
+
+#endif

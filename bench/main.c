@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * iio_rwbench - receive from an IIO device by file I/O and by DMABUF, and tell
+ * how fast that was. After libiio's iio_rwdev, whose options it keeps.
+ */
+#include "error.h"
+#include "iio.h"
+#include "measure.h"
+#include "options.h"
+#include "rate.h"
+#include "report.h"
+#include "sysfs.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct cfg cfg;
+static struct iio_dev dev;
+static struct result results[2 * MAX_SIZES];
+
+static void print_error(const char *text)
+{
+	fprintf(stderr, RWBENCH_NAME ": %s\n", text);
+}
+
+/* Text goes where no samples and no JSON are */
+static FILE *text_stream(void)
+{
+	return cfg.benchmark && (!cfg.json || cfg.json_file) ? stdout : stderr;
+}
+
+static int check_size(uint64_t bytes)
+{
+	if (bytes % dev.scan_bytes)
+		return fail(ST_USAGE, "%" PRIu64 " bytes are no whole number of samples: with these channels of %s, a sample has %u bytes",
+			    bytes, dev.name, dev.scan_bytes);
+	if (bytes % dev.length_align)
+		return fail(ST_USAGE, "%" PRIu64 " bytes (%" PRIu64 " samples) cannot be transferred: %s needs a multiple of %" PRIu64 " bytes (length_align_bytes)",
+			    bytes, bytes / dev.scan_bytes, dev.name,
+			    dev.length_align);
+	if ((cfg.verify || cfg.find_max_rate) && bytes % VERIFY_WORD)
+		return fail(ST_USAGE, "--verify and --find-max-rate need blocks of whole 32-bit words, and %" PRIu64 " bytes are none",
+			    bytes);
+	if (bytes / dev.scan_bytes > INT32_MAX / 2 || bytes > SIZE_MAX / 4)
+		return fail(ST_USAGE, "blocks of %" PRIu64 " bytes are larger than the kernel's buffer length can say",
+			    bytes);
+	return 0;
+}
+
+/* From samples to bytes, and refuse what cannot work on this device */
+static int plan_sizes(void)
+{
+	size_t i;
+	int ret = 0;
+
+	if (!cfg.nsizes) {
+		/* Do not wait for more than what is asked for */
+		if (!cfg.benchmark && cfg.samples &&
+		    cfg.samples < cfg.block_samples &&
+		    cfg.samples * dev.scan_bytes % dev.length_align == 0 &&
+		    (!cfg.verify || cfg.samples * dev.scan_bytes % VERIFY_WORD == 0))
+			cfg.block_samples = cfg.samples;
+		cfg.sizes[0] = cfg.block_samples * dev.scan_bytes;
+		cfg.nsizes = 1;
+	}
+	for (i = 0; i < cfg.nsizes && !ret; i++)
+		ret = check_size(cfg.sizes[i]);
+	return ret;
+}
+
+static int prepare(void)
+{
+	int fd, ret;
+
+	ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
+	if (!ret)
+		ret = iio_select(&dev, cfg.channels, cfg.nchannels);
+	if (!ret)
+		ret = plan_sizes();
+	if (!ret && cfg.find_max_rate && !iio_has_rate(&dev))
+		ret = fail(ST_FAIL, "--find-max-rate: %s has no sampling_frequency",
+			   dev.name);
+	if (ret)
+		return ret;
+
+	/* Another's buffer is not ours to configure: see first if it is free */
+	ret = iio_open_buffer(&dev, &fd);
+	if (ret)
+		return ret;
+	close(fd);
+
+	return iio_setup(&dev, cfg.trigger, cfg.trigger_rate,
+			 cfg.rate_given ? &cfg.rate : NULL);
+}
+
+/*
+ * Returns the status of the whole. A measurement that could not begin leaves
+ * the others in place: blocks may be too large for one transport only.
+ */
+static int run_benchmark(struct report *rep)
+{
+	static const enum transport order[] = { TR_FILEIO, TR_DMABUF };
+	unsigned int transports = cfg.transports;
+	int status = 0, ret;
+	size_t i, t;
+
+	for (i = 0; i < cfg.nsizes; i++) {
+		for (t = 0; t < 2; t++) {
+			struct result *r = &results[rep->nresults];
+
+			if (!(transports & order[t]))
+				continue;
+			if (wait_stopped())
+				return status;
+
+			ret = measure(&cfg, &dev, order[t], cfg.sizes[i], r,
+				      report_progress);
+			report_progress_end();
+			rep->nresults++;
+			if (ret && !status)
+				status = ret;
+			if (ret == ST_MISSING)
+				transports &= ~(unsigned int)order[t];
+			else if (ret && r->started)
+				return status;
+		}
+	}
+	return status;
+}
+
+/* After all measurements, which so are what they would be without this */
+static int find_rates(struct report *rep)
+{
+	size_t i;
+	int ret;
+
+	fail_clear();
+	ret = rate_limit(&dev, cfg.max_rate, &rep->max_rate);
+	for (i = 0; i < rep->nresults && !ret; i++) {
+		struct result *r = &results[i];
+
+		if (r->status || !r->blocks)
+			continue;
+		ret = rate_find(&cfg, &dev, rep->max_rate, r, report_trial);
+		report_progress_end();
+	}
+	return ret;
+}
+
+static int run_stream(struct report *rep)
+{
+	struct result *r = &results[0];
+	enum transport t = cfg.transports & TR_DMABUF ? TR_DMABUF : TR_FILEIO;
+	int ret;
+
+	ret = measure(&cfg, &dev, t, cfg.sizes[0], r, report_progress);
+	if (ret && !r->started && !cfg.transport_given) {
+		fprintf(stderr, RWBENCH_NAME ": file I/O is used, because %s\n",
+			r->error);
+		ret = measure(&cfg, &dev, TR_FILEIO, cfg.sizes[0], r,
+			      report_progress);
+	}
+	report_progress_end();
+	rep->nresults = 1;
+	return ret;
+}
+
+/* What the results mean for the exit status, when nothing failed */
+static int judge(const struct report *rep)
+{
+	bool interrupted = false, good = true;
+	size_t i;
+
+	for (i = 0; i < rep->nresults; i++) {
+		good &= verify_good(&results[i].verify);
+		interrupted |= results[i].interrupted;
+	}
+	if (!good)
+		return fail(ST_DATA, "data was lost or is wrong");
+	if (wait_stopped() && cfg_bounded(&cfg) &&
+	    (interrupted || !rep->nresults))
+		return fail(ST_FAIL, "ended early by signal %d", wait_signal());
+	return 0;
+}
+
+/* Measurements after the one that failed may have left other sentences */
+static int first_failure(const struct report *rep, int status)
+{
+	size_t i;
+
+	for (i = 0; i < rep->nresults; i++) {
+		const struct result *r = &results[i];
+
+		if (r->status != status && r->max_rate.status != status)
+			continue;
+		fail_clear();
+		return fail(status, "%s", r->status == status ? r->error :
+			    r->max_rate.error);
+	}
+	return status;
+}
+
+static int run(struct report *rep)
+{
+	int ret, err;
+
+	ret = prepare();
+	if (dev.name[0] && dev.scan_bytes)
+		rep->dev = &dev;
+	if (!ret) {
+		rep->rate = iio_rate(&dev);
+		report_progress_init(&cfg, text_stream());
+		ret = cfg.benchmark ? run_benchmark(rep) : run_stream(rep);
+		err = cfg.find_max_rate ? find_rates(rep) : 0;
+		if (!ret)
+			ret = err;
+	}
+
+	err = sysfs_restore();
+	if (err && err != -ENOENT)
+		fprintf(stderr, RWBENCH_NAME ": the former settings of %s could not be brought back: %s\n",
+			dev.name, strerror(-err));
+	if (ret)
+		return first_failure(rep, ret);
+
+	fail_clear();
+	ret = judge(rep);
+	if (err && !ret)
+		ret = fail(ST_FAIL, "not all settings of %s were brought back",
+			   dev.name);
+	return ret;
+}
+
+static void print_text(const struct report *rep)
+{
+	FILE *out = text_stream();
+
+	/* JSON on standard output is in place of the table */
+	if (!rep->nresults || (cfg.json && !cfg.json_file))
+		return;
+	if (!cfg.benchmark) {
+		report_stream(out, &results[0]);
+		return;
+	}
+	report_header(out, rep);
+	report_table(out, rep);
+	fflush(out);
+}
+
+static int open_json(FILE **json)
+{
+	*json = NULL;
+	if (!cfg.json)
+		return 0;
+	if (!cfg.json_file) {
+		*json = stdout;
+		return 0;
+	}
+	/* Before the run, not after it, is the time to find out */
+	*json = fopen(cfg.json_file, "we");
+	return *json ? 0 : fail(ST_FAIL, "--json: cannot write %s: %s",
+				cfg.json_file, strerror(errno));
+}
+
+static int close_json(FILE *json, const struct report *rep)
+{
+	int bad;
+
+	if (!json)
+		return 0;
+	report_json(json, rep);
+	bad = fflush(json) || ferror(json);
+	if (json != stdout)
+		bad |= fclose(json);
+	return bad ? fail(ST_FAIL, "--json: the report could not be written") : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct report rep = { .cfg = &cfg, .result = results, .argc = argc,
+			      .argv = argv };
+	FILE *json;
+	int ret, err;
+
+	ret = options_parse(&cfg, argc, argv);
+	if (!ret && cfg.action == ACT_HELP) {
+		options_help(stdout);
+		return ST_OK;
+	}
+	if (!ret && cfg.action == ACT_VERSION) {
+		puts(RWBENCH_NAME " " RWBENCH_VERSION);
+		return ST_OK;
+	}
+
+	err = open_json(&json);
+	if (!ret)
+		ret = err;
+	if (!ret)
+		ret = wait_init(sysfs_restore_emergency);
+	if (!ret)
+		ret = run(&rep);
+
+	rep.status = ret;
+	rep.error = ret ? fail_text() : NULL;
+	print_text(&rep);
+	if (ret)
+		print_error(fail_text());
+	if (cfg.action == ACT_EXAMPLES)
+		iio_examples(stderr, cfg.root);
+
+	err = close_json(json, &rep);
+	if (err && !ret) {
+		print_error(fail_text());
+		ret = err;
+	}
+	return ret;
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "measure.h"
+
+#include "error.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_INTERVALS	100000
+
+/* The measured part of a run, between warm-up and end */
+struct window {
+	bool open;
+	uint64_t begin;
+	uint64_t last;			/* when the last block was done with */
+	uint64_t limit_bytes;		/* UINT64_MAX: none */
+	uint64_t limit_ns;
+	uint64_t least_blocks;
+	uint64_t syscalls;
+	uint64_t tick;			/* begin of the running interval */
+	uint64_t tick_bytes;
+};
+
+/*
+ * Reading /proc/stat takes longer than a ring of small blocks lasts, and would
+ * lose samples between warm-up and measured part. So the use of the machine is
+ * taken from here on, with the warm-up.
+ */
+int xfer_enable(struct xfer *x)
+{
+	if (!x->cfg->trial_blocks)
+		usage_read(&x->usage, x->cfg->root);
+	return iio_enable(x->dev, x->block_bytes);
+}
+
+int xfer_no_data(const struct xfer *x)
+{
+	char rate[64] = "has no sampling_frequency, or it is 0";
+	uint64_t hz = iio_rate(x->dev);
+
+	if (!iio_is_enabled(x->dev))
+		return fail(ST_FAIL, "the buffer of %s was disabled by another process",
+			    x->dev->name);
+	if (hz)
+		snprintf(rate, sizeof(rate), "has sampling_frequency %" PRIu64, hz);
+
+	return fail(ST_FAIL, "no data from %s for %.1f s (%s): is it running at the rate you mean (it %s), and does it need a trigger (-t)?",
+		    x->dev->name, (double)x->timeout_ms / 1000,
+		    transport_name(x->ops->id), rate);
+}
+
+/* A block must have the time to fill, whatever the rate, unless told otherwise */
+static uint64_t block_timeout(const struct xfer *x)
+{
+	uint64_t rate = iio_rate(x->dev);
+	uint64_t samples = x->block_bytes / x->dev->scan_bytes;
+
+	if (x->cfg->timeout_given || !rate)
+		return x->cfg->timeout_ms;
+
+	/* Twice the time, for the two blocks that may be filled in turn */
+	return x->cfg->timeout_ms + 2 * (samples / rate * 1000 +
+					 samples % rate * 1000 / rate);
+}
+
+/* The sum has to be used, or the compiler drops the reads */
+static volatile uint64_t touched;
+
+static void touch(const void *data, size_t bytes)
+{
+	const unsigned char *p = data;
+	uint64_t sum = 0, word;
+	size_t i;
+
+	for (i = 0; i + sizeof(word) <= bytes; i += sizeof(word)) {
+		memcpy(&word, p + i, sizeof(word));
+		sum += word;
+	}
+	for (; i < bytes; i++)
+		sum += p[i];
+	touched += sum;
+}
+
+static int write_out(const void *data, size_t bytes, uint64_t *syscalls,
+		     struct result *r)
+{
+	const char *p = data;
+	ssize_t n;
+
+	while (bytes) {
+		n = write(STDOUT_FILENO, p, bytes);
+		(*syscalls)++;
+		if (n >= 0) {
+			p += n;
+			bytes -= (size_t)n;
+			continue;
+		}
+		if (errno == EINTR && !wait_stopped())
+			continue;
+		if (errno == EINTR)
+			return -EINTR;
+		if (errno == EPIPE) {
+			r->pipe_closed = true;
+			return -EINTR;
+		}
+		if (errno == EAGAIN) {
+			/* Somebody made our standard output non-blocking */
+			int ret = wait_fd(STDOUT_FILENO, POLLOUT, 0);
+
+			if (ret < 0)
+				return ret;
+			continue;
+		}
+		return fail(ST_FAIL, "write to standard output: %s",
+			    strerror(errno));
+	}
+	return 0;
+}
+
+/* What is to be done with a block. Returns the status; *@bytes that arrived. */
+static int consume(struct xfer *x, const struct view *view, struct result *r,
+		   uint64_t left, uint64_t *bytes)
+{
+	const struct cfg *cfg = x->cfg;
+	size_t fresh = view->bytes;
+
+	*bytes = fresh;
+	if (!x->cpu_access)
+		return 0;
+
+	if (cfg->verify != VERIFY_OFF)
+		fresh = verify_block(&r->verify, view->data, view->bytes,
+				     view->slot);
+	if (cfg->touch)
+		touch(view->data, view->bytes);
+	if (!cfg->benchmark) {
+		*bytes = view->bytes < left ? view->bytes : left;
+		return write_out(view->data, *bytes, &x->syscalls, r);
+	}
+
+	*bytes = fresh;
+	return 0;
+}
+
+static void window_begin(struct window *w, struct xfer *x, struct result *r)
+{
+	hist_reset(&r->times);
+	w->syscalls = x->syscalls;
+	w->begin = w->last = w->tick = now_ns();
+	w->open = true;
+}
+
+static void add_interval(struct result *r, const struct window *w, uint64_t now)
+{
+	struct interval *list;
+
+	if (r->nintervals == MAX_INTERVALS)
+		return;
+	/* Grown by doubling, at the powers of two */
+	if (!(r->nintervals & (r->nintervals - 1))) {
+		size_t n = r->nintervals ? r->nintervals * 2 : 1;
+
+		list = realloc(r->interval, n * sizeof(*list));
+		if (!list)
+			return;
+		r->interval = list;
+	}
+	r->interval[r->nintervals++] = (struct interval){
+		.start_ns = w->tick - w->begin,
+		.ns = now - w->tick,
+		.bytes = r->bytes - w->tick_bytes,
+	};
+}
+
+static void window_tick(struct window *w, const struct xfer *x,
+			struct result *r, progress_fn progress)
+{
+	if (w->last - w->tick < x->cfg->interval_ns)
+		return;
+
+	if (x->cfg->interval_given)
+		add_interval(r, w, w->last);
+	r->elapsed_ns = w->last - w->begin;
+	if (progress)
+		progress(r, r->bytes - w->tick_bytes, w->last - w->tick);
+	w->tick = w->last;
+	w->tick_bytes = r->bytes;
+}
+
+static void window_add(struct window *w, struct result *r, uint64_t bytes)
+{
+	uint64_t now = now_ns();
+
+	hist_add(&r->times, now - w->last);
+	w->last = now;
+	r->blocks++;
+	r->bytes += bytes;
+}
+
+static void window_end(struct window *w, struct xfer *x, struct result *r)
+{
+	struct usage end;
+
+	if (!w->open)
+		return;
+
+	r->elapsed_ns = w->last - w->begin;
+	r->syscalls = x->syscalls - w->syscalls;
+	if (x->cfg->trial_blocks)
+		return;
+	usage_read(&end, x->cfg->root);
+	r->user_ns = end.user_ns - x->usage.user_ns;
+	r->sys_ns = end.sys_ns - x->usage.sys_ns;
+	r->stat_valid = end.valid && x->usage.valid;
+	r->irqs = end.irqs - x->usage.irqs;
+	r->cpu_busy = usage_busy(&x->usage, &end);
+}
+
+static bool window_full(const struct window *w, const struct result *r)
+{
+	if (r->bytes >= w->limit_bytes)
+		return true;
+	return w->last - w->begin >= w->limit_ns && r->blocks >= w->least_blocks;
+}
+
+static int run(struct xfer *x, struct window *w, struct result *r,
+	       progress_fn progress)
+{
+	unsigned int warm = 0;
+	struct view view;
+	uint64_t bytes;
+	int ret;
+
+	for (;;) {
+		if (!w->open && warm == r->warmup)
+			window_begin(w, x, r);
+		if (wait_stopped())
+			return -EINTR;
+
+		ret = x->ops->get(x, &view);
+		if (ret)
+			return ret;
+		ret = consume(x, &view, r, w->limit_bytes - r->bytes, &bytes);
+		if (ret)
+			return ret;
+		ret = x->ops->put(x);
+		if (ret)
+			return ret;
+		if (x->cfg->trial_blocks && !verify_good(&r->verify))
+			return 0;
+
+		if (!w->open) {
+			warm++;
+			r->warmup_bytes += bytes;
+			continue;
+		}
+		window_add(w, r, bytes);
+		if (window_full(w, r))
+			return 0;
+		window_tick(w, x, r, progress);
+	}
+}
+
+/* With mmap, nobody says whether a block was filled or given up */
+static int check_still_enabled(const struct xfer *x)
+{
+	if (iio_is_enabled(x->dev))
+		return 0;
+	return fail(ST_FAIL, "the buffer of %s was disabled during the run, by another process or because the device failed: the figures are void",
+		    x->dev->name);
+}
+
+static void set_limits(struct window *w, const struct xfer *x)
+{
+	const struct cfg *cfg = x->cfg;
+
+	w->limit_bytes = UINT64_MAX;
+	if (cfg->samples && cfg->samples < UINT64_MAX / x->dev->scan_bytes)
+		w->limit_bytes = cfg->samples * x->dev->scan_bytes;
+	w->limit_ns = cfg->duration_ns ? cfg->duration_ns : UINT64_MAX;
+	w->least_blocks = cfg->trial_blocks;
+}
+
+int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
+	    uint64_t block_bytes, struct result *r, progress_fn progress)
+{
+	struct xfer x = {
+		.cfg = cfg,
+		.dev = dev,
+		.ops = transport == TR_DMABUF ? &dmabuf_ops : &fileio_ops,
+		.block_bytes = block_bytes,
+		.cpu_access = cfg->verify || cfg->touch || !cfg->benchmark,
+		.fd = -1,
+	};
+	struct window w = { .open = false };
+	int ret;
+
+	memset(r, 0, sizeof(*r));
+	r->transport = transport;
+	r->block_bytes = block_bytes;
+	r->sample_bytes = dev->scan_bytes;
+	r->nblocks = transport == TR_DMABUF ? cfg->nblocks : FILEIO_BLOCKS;
+	r->warmup = cfg->warmup;
+	r->cpu_busy = -1;
+	verify_init(&r->verify, cfg->verify);
+	set_limits(&w, &x);
+	x.timeout_ms = block_timeout(&x);
+
+	fail_clear();
+	ret = x.ops->open(&x);
+	r->started = !ret;
+	if (!ret)
+		ret = run(&x, &w, r, progress);
+	window_end(&w, &x, r);
+
+	if (ret == -EINTR) {
+		r->interrupted = !r->pipe_closed;
+		ret = 0;
+	}
+	if (!ret)
+		ret = check_still_enabled(&x);
+	if (transport == TR_DMABUF)
+		memcpy(r->exporter, x.exporter.name, sizeof(r->exporter));
+	x.ops->close(&x);
+
+	r->status = ret;
+	snprintf(r->error, sizeof(r->error), "%s", ret ? fail_text() : "");
+	return ret;
+}
+
+void result_free(struct result *r)
+{
+	free(r->interval);
+	r->interval = NULL;
+	r->nintervals = 0;
+}

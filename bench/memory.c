@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "memory.h"
+
+#include "error.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RESERVE 16	/* this part of what is there is left to others */
+
+static bool find_kib(const char *text, const char *key, uint64_t *kib)
+{
+	const char *line = strstr(text, key);
+
+	return line && sscanf(line + strlen(key), " %" SCNu64, kib) == 1;
+}
+
+uint64_t memory_parse(const char *text)
+{
+	uint64_t available, cma = 0;
+
+	if (!find_kib(text, "MemAvailable:", &available))
+		return UINT64_MAX;
+
+	/* CMA counts as available, but pages that DMA writes to cannot be there */
+	find_kib(text, "CmaFree:", &cma);
+	available -= cma < available ? cma : available;
+	return (available - available / RESERVE) * 1024;
+}
+
+uint64_t memory_usable(const char *root)
+{
+	char path[256], text[4096];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/proc/meminfo", root);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return UINT64_MAX;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (n < 0)
+		return UINT64_MAX;
+
+	text[n] = '\0';
+	return memory_parse(text);
+}
+
+int memory_check(const char *root, const char *what, uint64_t bytes)
+{
+	uint64_t usable = memory_usable(root);
+
+	if (bytes <= usable)
+		return 0;
+	return fail(ST_FAIL, "%s of %" PRIu64 " MiB would not fit into the %" PRIu64 " MiB of memory that are free; use fewer or smaller blocks (--blocks, -b)",
+		    what, bytes >> 20, usable >> 20);
+}

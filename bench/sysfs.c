@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "sysfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_SAVED 192
+
+/*
+ * A fixed table and plain system calls, because a signal handler has to be able
+ * to walk it at any time: an entry is complete before the count includes it.
+ */
+static struct {
+	char path[SYSFS_PATH];
+	char val[SYSFS_VALUE];
+} saved[MAX_SAVED];
+static volatile sig_atomic_t nsaved;
+
+int sysfs_read(const char *path, char *val, size_t size)
+{
+	ssize_t n;
+	int fd, ret = 0;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+
+	n = read(fd, val, size - 1);
+	if (n < 0)
+		ret = -errno;
+	close(fd);
+	if (ret)
+		return ret;
+
+	val[n] = '\0';
+	val[strcspn(val, "\n")] = '\0';
+	return 0;
+}
+
+int sysfs_read_u64(const char *path, uint64_t *val)
+{
+	char text[SYSFS_VALUE], *end;
+	uint64_t v;
+	int ret;
+
+	ret = sysfs_read(path, text, sizeof(text));
+	if (ret)
+		return ret;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (errno || end == text || text[0] == '-')
+		return -EINVAL;
+	/* Rates come as "1000000.000000" from some drivers */
+	if (*end && *end != '.')
+		return -EINVAL;
+
+	*val = v;
+	return 0;
+}
+
+static int write_text(const char *path, const char *val)
+{
+	size_t len = strlen(val);
+	int fd, ret = 0;
+	ssize_t n;
+
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+
+	/* A write of nothing never reaches the driver: send an empty line */
+	n = len ? write(fd, val, len) : write(fd, "\n", 1);
+	if (n < 0)
+		ret = -errno;
+	close(fd);
+
+	return ret;
+}
+
+int sysfs_save(const char *path)
+{
+	int i, n = nsaved, ret;
+
+	for (i = 0; i < n; i++)
+		if (!strcmp(saved[i].path, path))
+			return 0;
+	if (n == MAX_SAVED || strlen(path) >= SYSFS_PATH)
+		return -ENOSPC;
+
+	ret = sysfs_read(path, saved[n].val, SYSFS_VALUE);
+	if (ret)
+		return ret;
+
+	strcpy(saved[n].path, path);
+	nsaved = n + 1;
+	return 0;
+}
+
+int sysfs_write(const char *path, const char *val)
+{
+	int ret;
+
+	ret = sysfs_save(path);
+	return ret ? ret : write_text(path, val);
+}
+
+int sysfs_write_u64(const char *path, uint64_t val)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, val);
+	return sysfs_write(path, text);
+}
+
+int sysfs_restore(void)
+{
+	int i, ret = 0;
+
+	for (i = nsaved - 1; i >= 0; i--) {
+		int err = write_text(saved[i].path, saved[i].val);
+
+		/* Read-only files were remembered, but never changed */
+		if (err && err != -EACCES && err != -EPERM && !ret)
+			ret = err;
+	}
+	nsaved = 0;
+
+	return ret;
+}
+
+void sysfs_restore_emergency(void)
+{
+	int i;
+
+	for (i = nsaved - 1; i >= 0; i--)
+		write_text(saved[i].path, saved[i].val);
+}

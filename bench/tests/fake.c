@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "fake.h"
+
+#include "../uapi.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_FDS 1024
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+ssize_t __real_read(int fd, void *buf, size_t n);
+ssize_t __real_write(int fd, const void *buf, size_t n);
+int __real_close(int fd);
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+ssize_t __wrap_read(int fd, void *buf, size_t n);
+ssize_t __wrap_write(int fd, const void *buf, size_t n);
+int __wrap_close(int fd);
+
+struct fake fake;
+
+enum kind { OTHER, BUFFER, DMABUF };
+
+static struct {
+	enum kind kind;
+	uint64_t size;
+	uint64_t used;		/* of the transfer in flight */
+	bool attached;
+	bool queued;
+	bool synced;
+} fds[MAX_FDS];
+static bool enabled;
+static uint64_t rate_hz;	/* that was set */
+static uint32_t next_word;
+static bool next_valid;
+
+void fake_reset(void)
+{
+	memset(&fake, 0, sizeof(fake));
+	memset(fds, 0, sizeof(fds));
+	enabled = false;
+	next_valid = false;
+	rate_hz = 0;
+}
+
+static void mistake(const char *what)
+{
+	fake.mistakes++;
+	fprintf(stderr, "fake kernel: %s\n", what);
+}
+
+static int err(int number)
+{
+	errno = number;
+	return -1;
+}
+
+static bool is(int fd, enum kind kind)
+{
+	return fd >= 0 && fd < MAX_FDS && fds[fd].kind == kind;
+}
+
+static int new_fd(int fd, enum kind kind, uint64_t size)
+{
+	if (fd < 0 || fd >= MAX_FDS)
+		abort();
+	memset(&fds[fd], 0, sizeof(fds[fd]));
+	fds[fd].kind = kind;
+	fds[fd].size = size;
+	return fd;
+}
+
+static int get_fd(void *arg)
+{
+	if (fake.getfd_errno)
+		return err(fake.getfd_errno);
+	if (fake.buffers)
+		return err(EBUSY);
+	*(int *)arg = new_fd(eventfd(0, EFD_CLOEXEC), BUFFER, 0);
+	fake.buffers++;
+	return 0;
+}
+
+static int new_dmabuf(uint64_t size)
+{
+	int fd = memfd_create("fake", MFD_CLOEXEC);
+
+	if (ftruncate(fd, (off_t)size))
+		abort();
+	fake.dmabufs++;
+	return new_fd(fd, DMABUF, size);
+}
+
+static int heap_alloc(void *arg)
+{
+	struct dma_heap_allocation_data *req = arg;
+
+	if (fake.heap_errno)
+		return err(fake.heap_errno);
+	req->fd = (__u32)new_dmabuf(req->len);
+	return 0;
+}
+
+static int udmabuf_create(void *arg)
+{
+	const struct udmabuf_create *req = arg;
+
+	if (req->size % 4096)
+		return err(EINVAL);
+	return new_dmabuf(req->size);
+}
+
+static bool due(int number, int at, int count)
+{
+	return number && (!at || at == count);
+}
+
+static int attach(int dmabuf)
+{
+	if (due(fake.attach_errno, fake.attach_errno_at, ++fake.attaches))
+		return err(fake.attach_errno);
+	if (enabled)
+		mistake("ATTACH while the buffer is enabled for file I/O");
+	if (!is(dmabuf, DMABUF) || fds[dmabuf].attached)
+		return err(EBUSY);
+	fds[dmabuf].attached = true;
+	fake.attached++;
+	return 0;
+}
+
+static int detach(int dmabuf)
+{
+	if (!is(dmabuf, DMABUF) || !fds[dmabuf].attached) {
+		mistake("DETACH of what is not attached");
+		return err(EPERM);
+	}
+	fds[dmabuf].attached = false;
+	fake.attached--;
+	return 0;
+}
+
+static int enqueue(const struct iio_dmabuf *req)
+{
+	int fd = (int)req->fd;
+
+	if (due(fake.enqueue_errno, fake.enqueue_errno_at, ++fake.enqueues))
+		return err(fake.enqueue_errno);
+	if (!is(fd, DMABUF) || !fds[fd].attached || req->flags ||
+	    !req->bytes_used || req->bytes_used > fds[fd].size) {
+		mistake("bad ENQUEUE");
+		return err(EINVAL);
+	}
+	if (fds[fd].queued) {
+		mistake("ENQUEUE twice");
+		return err(EBUSY);
+	}
+	if (fds[fd].synced)
+		mistake("ENQUEUE during CPU access");
+	fds[fd].queued = true;
+	fds[fd].used = req->bytes_used;
+	fake.queued++;
+	return 0;
+}
+
+static int cpu_access(int fd, const struct dma_buf_sync *sync)
+{
+	bool end = sync->flags & DMA_BUF_SYNC_END;
+
+	if (fds[fd].queued && enabled)
+		mistake("SYNC of a block in flight");
+	if (end != fds[fd].synced)
+		mistake("SYNC out of order");
+	fds[fd].synced = !end;
+	fake.syncs += end ? -1 : 1;
+	fake.sync_pairs += end;
+	return 0;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void *arg)
+{
+	switch (request) {
+	case IIO_BUFFER_GET_FD_IOCTL:
+		return get_fd(arg);
+	case DMA_HEAP_IOCTL_ALLOC:
+		return heap_alloc(arg);
+	case UDMABUF_CREATE:
+		return udmabuf_create(arg);
+	case DMA_BUF_IOCTL_SYNC:
+		return is(fd, DMABUF) ? cpu_access(fd, arg) : err(ENOTTY);
+	}
+	if (!is(fd, BUFFER))
+		return __real_ioctl(fd, request, arg);
+
+	switch (request) {
+	case IIO_BUFFER_DMABUF_ATTACH_IOCTL:
+		return attach(*(int *)arg);
+	case IIO_BUFFER_DMABUF_DETACH_IOCTL:
+		return detach(*(int *)arg);
+	case IIO_BUFFER_DMABUF_ENQUEUE_IOCTL:
+		return enqueue(arg);
+	}
+	return err(EINVAL);
+}
+
+/* The next block of the stream, as one that a DMA engine wrote */
+static void produce(uint32_t *w, size_t words)
+{
+	size_t i;
+
+	if (!next_valid)
+		next_word = fake.start;
+	next_valid = true;
+
+	fake.blocks++;
+	if (fake.lose_words && fake.blocks == fake.lose_at)
+		next_word += fake.lose_words;
+	if (fake.lossless_hz && rate_hz > fake.lossless_hz && fake.blocks % 2 == 0)
+		next_word += 2;
+	if (fake.short_words && fake.blocks == fake.short_at)
+		words -= fake.short_words;
+	for (i = 0; i < words; i++)
+		w[i] = fake.constant ? 0 : htole32(next_word++);
+	if (fake.delay_us)
+		usleep(fake.delay_us);
+}
+
+static void complete(int fd)
+{
+	void *data = mmap(NULL, fds[fd].size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			  fd, 0);
+
+	if (data == MAP_FAILED)
+		abort();
+	produce(data, fds[fd].used / 4);
+	munmap(data, fds[fd].size);
+	fds[fd].queued = false;
+	fake.queued--;
+}
+
+int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
+{
+	bool data = is(p[0].fd, BUFFER) && !fake.stall && enabled;
+
+	if (is(p[0].fd, DMABUF)) {
+		data = !fds[p[0].fd].queued;
+		if (!data && !fake.stall && enabled) {
+			complete(p[0].fd);
+			data = true;
+		}
+	} else if (!is(p[0].fd, BUFFER)) {
+		return __real_poll(p, n, timeout);
+	}
+
+	p[0].revents = data ? POLLIN : 0;
+	if (data) {
+		p[1].revents = 0;
+		return 1 + (__real_poll(p + 1, n - 1, 0) > 0);
+	}
+	return __real_poll(p + 1, n - 1, timeout);
+}
+
+ssize_t __wrap_read(int fd, void *buf, size_t n)
+{
+	if (!is(fd, BUFFER))
+		return __real_read(fd, buf, n);
+	if (fake.read_errno)
+		return err(fake.read_errno);
+	if (fake.swapped)
+		return err(EAGAIN);
+	if (fake.read_max && n > fake.read_max)
+		n = fake.read_max;
+	produce(buf, n / 4);
+	return (ssize_t)n;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t a = strlen(text), b = strlen(end);
+
+	return a >= b && !strcmp(text + a - b, end);
+}
+
+static void set_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	if (fd < 0 || __real_write(fd, text, strlen(text)) < 0)
+		abort();
+	__real_close(fd);
+}
+
+/* The file is empty when it comes to this: a refusal brings the old rate back */
+static ssize_t set_rate(int fd, const char *buf, size_t n)
+{
+	char text[32];
+	uint64_t hz;
+
+	snprintf(text, sizeof(text), "%.*s", (int)n, buf);
+	hz = strtoull(text, NULL, 10);
+	if (fake.max_hz && hz > fake.max_hz) {
+		snprintf(text, sizeof(text), "%" PRIu64, rate_hz);
+		if (__real_write(fd, text, strlen(text)) < 0)
+			abort();
+		return err(EINVAL);
+	}
+	rate_hz = hz;
+	return __real_write(fd, buf, n);
+}
+
+ssize_t __wrap_write(int fd, const void *buf, size_t n)
+{
+	char link[64], path[512];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len > 0) {
+		path[len] = '\0';
+		if (ends_with(path, "/buffer0/enable")) {
+			bool on = n && *(const char *)buf == '1';
+
+			if (on && fake.enable_errno)
+				return err(fake.enable_errno);
+			enabled = on;
+		}
+		if (ends_with(path, "/iio:device0/sampling_frequency"))
+			return set_rate(fd, buf, n);
+	}
+	return __real_write(fd, buf, n);
+}
+
+int __wrap_close(int fd)
+{
+	if (is(fd, BUFFER))
+		fake.buffers--;
+	if (is(fd, DMABUF)) {
+		fake.dmabufs--;
+		fake.queued -= fds[fd].queued;
+	}
+	if (fd >= 0 && fd < MAX_FDS)
+		memset(&fds[fd], 0, sizeof(fds[fd]));
+	return __real_close(fd);
+}
+
+/* Paths with a slash at the end are directories */
+static const char *const tree[][2] = {
+	{ "sys/", NULL }, { "sys/bus/", NULL }, { "sys/bus/iio/", NULL },
+	{ "sys/bus/iio/devices/", NULL },
+	{ "dev/", NULL }, { "dev/iio:device0", "" },
+	{ "dev/dma_heap/", NULL }, { "dev/dma_heap/system", "" },
+	{ "dev/dma_heap/reserved", "" }, { "dev/udmabuf", "" },
+	{ "proc/", NULL },
+	{ "proc/meminfo", "MemTotal: 2000000 kB\nMemAvailable: 1600000 kB\n" },
+	{ "proc/stat", "cpu  100 0 50 800 50 0 0 0 0 0\n"
+	  "cpu0 100 0 50 800 50 0 0 0 0 0\nintr 4711 1 2 3\n" },
+#define TRIGGER "sys/bus/iio/devices/trigger0/"
+	{ TRIGGER, NULL }, { TRIGGER "name", "timer\n" },
+	{ TRIGGER "sampling_frequency", "10\n" },
+#define DEVICE1 "sys/bus/iio/devices/iio:device1/"
+	{ DEVICE1, NULL }, { DEVICE1 "name", "other\n" },
+#define DEVICE "sys/bus/iio/devices/iio:device0/"
+	{ DEVICE, NULL }, { DEVICE "name", "cf-ad9361-lpc\n" },
+	{ DEVICE "label", "adc-label\n" }, { DEVICE "sampling_frequency", "1000000\n" },
+	{ DEVICE "in_voltage1_label", "second\n" },
+	{ DEVICE "trigger/", NULL }, { DEVICE "trigger/current_trigger", "\n" },
+	{ DEVICE "buffer0/", NULL },
+	{ DEVICE "buffer0/direction", "in\n" },
+	{ DEVICE "buffer0/enable", "0\n" },
+	{ DEVICE "buffer0/length", "4096\n" },
+	{ DEVICE "buffer0/watermark", "2048\n" },
+	{ DEVICE "buffer0/length_align_bytes", "8\n" },
+#define CHANNEL(n) \
+	{ DEVICE "buffer0/in_voltage" n "_en", "0\n" }, \
+	{ DEVICE "buffer0/in_voltage" n "_index", n "\n" }, \
+	{ DEVICE "buffer0/in_voltage" n "_type", "le:s16/16>>0\n" }
+	CHANNEL("0"), CHANNEL("1"), CHANNEL("2"), CHANNEL("3"),
+	{ DEVICE "buffer1/", NULL },
+	{ DEVICE "buffer1/direction", "out\n" },
+};
+
+int fake_tree(const char *dir)
+{
+	char path[512];
+	size_t i;
+
+	for (i = 0; i < sizeof(tree) / sizeof(tree[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, tree[i][0]);
+		if (tree[i][1])
+			set_file(path, tree[i][1]);
+		else if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type,
+		      struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void fake_tree_remove(const char *dir)
+{
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int fake_parse(const char *text)
+{
+	static const struct {
+		const char *name;
+		size_t offset, size;
+	} knobs[] = {
+#define KNOB(name) { #name, offsetof(struct fake, name), sizeof(fake.name) }
+		KNOB(getfd_errno), KNOB(attach_errno), KNOB(attach_errno_at),
+		KNOB(enqueue_errno), KNOB(enqueue_errno_at), KNOB(heap_errno),
+		KNOB(enable_errno), KNOB(read_errno), KNOB(stall), KNOB(delay_us),
+		KNOB(read_max), KNOB(start), KNOB(lose_at), KNOB(lose_words),
+		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
+		KNOB(lossless_hz),
+	};
+	char *list = strdup(text), *save = NULL, *item, *val;
+	size_t i;
+
+	for (item = strtok_r(list, ",", &save); item;
+	     item = strtok_r(NULL, ",", &save)) {
+		uint64_t v = 1;
+
+		val = strchr(item, '=');
+		if (val) {
+			*val++ = '\0';
+			v = strtoull(val, NULL, 0);
+		}
+		for (i = 0; i < sizeof(knobs) / sizeof(knobs[0]); i++)
+			if (!strcmp(item, knobs[i].name))
+				break;
+		if (i == sizeof(knobs) / sizeof(knobs[0])) {
+			free(list);
+			return -EINVAL;
+		}
+		/* Small numbers in little-endian tests: the low bytes count */
+		memcpy((char *)&fake + knobs[i].offset, &v, knobs[i].size);
+	}
+	free(list);
+	return 0;
+}

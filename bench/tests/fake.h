@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A kernel with one IIO device, in this process: the system calls of the
+ * program are wrapped by the linker. Files of sysfs are files of a directory.
+ * It counts what a real kernel could only suffer.
+ */
+#ifndef RWBENCH_FAKE_H
+#define RWBENCH_FAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct fake {
+	/* how it shall behave */
+	int getfd_errno;	/* of IIO_BUFFER_GET_FD_IOCTL */
+	int attach_errno;
+	int attach_errno_at;	/* on the n-th ATTACH; 0: on each */
+	int enqueue_errno;
+	int enqueue_errno_at;
+	int heap_errno;		/* of the allocation, for heaps only */
+	int enable_errno;
+	int read_errno;
+	bool stall;		/* no data comes */
+	bool swapped;		/* data is announced, but read() has none */
+	unsigned int delay_us;	/* of each block */
+	unsigned int read_max;	/* read() returns no more than this */
+	uint32_t start;		/* the first word of the stream */
+	uint64_t lose_at;	/* before this block of the stream ... */
+	uint32_t lose_words;	/* ... so many words are lost */
+	uint64_t short_at;	/* this block ends early ... */
+	uint32_t short_words;	/* ... by so many words */
+	bool constant;		/* the stream is no counter */
+	uint64_t max_hz;	/* of sampling_frequency; 0: any */
+	uint64_t lossless_hz;	/* faster ones lose before each second block */
+
+	/* what was seen */
+	int attached;		/* now */
+	int attaches;
+	int enqueues;
+	int queued;		/* now */
+	int syncs;		/* open START without END, now */
+	int sync_pairs;
+	int buffers;		/* buffer fds that are open, now */
+	int dmabufs;		/* dma-bufs that are open, now */
+	int mistakes;		/* of the caller; printed to standard error */
+	uint64_t blocks;	/* that were delivered */
+};
+
+extern struct fake fake;
+
+/* All to zero, and no fds known */
+void fake_reset(void);
+
+/* Makes sys, dev and proc below @dir */
+int fake_tree(const char *dir);
+void fake_tree_remove(const char *dir);
+
+/* "stall,attach_errno=1" */
+int fake_parse(const char *text);
+
+#endif

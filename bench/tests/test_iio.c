@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "../error.h"
+#include "../exporter.h"
+#include "../iio.h"
+#include "fake.h"
+#include "ktap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER0 "sys/bus/iio/devices/iio:device0/buffer0/"
+
+static char root[] = "/tmp/rwbench-test-XXXXXX";
+static struct iio_dev dev;
+
+static const char *file(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	return path;
+}
+
+static const char *content(const char *name)
+{
+	static char val[SYSFS_VALUE];
+
+	if (sysfs_read(file(name), val, sizeof(val)))
+		strcpy(val, "(unreadable)");
+	return val;
+}
+
+static void put(const char *name, const char *text)
+{
+	FILE *f = fopen(file(name), "w");
+
+	fputs(text, f);
+	fclose(f);
+}
+
+static void fresh(void)
+{
+	fail_clear();
+	fake_reset();
+	sysfs_restore();
+	fake_tree(root);
+}
+
+static int find(const char *name)
+{
+	fresh();
+	return iio_find(&dev, root, name, 0);
+}
+
+static void find_by_name_label_id(void)
+{
+	static const char *const names[] = {
+		"cf-ad9361-lpc", "adc-label", "iio:device0",
+	};
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(find(names[i]), 0);
+		CHECK_STR(dev.id, "iio:device0");
+		CHECK_STR(dev.name, "cf-ad9361-lpc");
+		CHECK_STR(dev.label, "adc-label");
+		CHECK_EQ(dev.nchan, 4);
+		CHECK_EQ(dev.length_align, 8);
+	}
+}
+
+static void unknown_device_lists_those_there(void)
+{
+	CHECK_EQ(find("nonsense"), ST_FAIL);
+	CHECK_HAS(fail_text(), "cf-ad9361-lpc (iio:device0)");
+	CHECK_HAS(fail_text(), "other (iio:device1)");
+}
+
+static void device_without_buffer(void)
+{
+	CHECK_EQ(find("other"), ST_MISSING);
+	CHECK_HAS(fail_text(), "no buffer");
+}
+
+static void output_buffer(void)
+{
+	fresh();
+	CHECK_EQ(iio_find(&dev, root, "iio:device0", 1), ST_USAGE);
+	CHECK_HAS(fail_text(), "output is not supported yet");
+}
+
+static void no_iio_at_all(void)
+{
+	fail_clear();
+	CHECK_EQ(iio_find(&dev, "/nowhere", "x", 0), ST_MISSING);
+	CHECK_HAS(fail_text(), "/nowhere/sys/bus/iio/devices");
+}
+
+static void channels_by_id_label_file(void)
+{
+	char *names[] = { "voltage2", "second", "in_voltage0" };
+
+	find("iio:device0");
+	CHECK_EQ(iio_select(&dev, names, 3), 0);
+	CHECK(dev.chan[0].selected && dev.chan[1].selected &&
+	      dev.chan[2].selected && !dev.chan[3].selected);
+	CHECK_EQ(dev.scan_bytes, 6);
+}
+
+static void no_channel_is_all(void)
+{
+	find("iio:device0");
+	CHECK_EQ(iio_select(&dev, NULL, 0), 0);
+	CHECK_EQ(dev.scan_bytes, 8);
+}
+
+static void unknown_channel_lists_those_there(void)
+{
+	char *names[] = { "voltage9" };
+
+	find("iio:device0");
+	CHECK_EQ(iio_select(&dev, names, 1), ST_FAIL);
+	CHECK_HAS(fail_text(), "voltage0, voltage1, voltage2, voltage3");
+}
+
+static void sample_types(void)
+{
+	static const struct {
+		const char *text;
+		unsigned int bytes;
+	} t[] = {
+		{ "le:s16/16>>0", 2 }, { "be:u12/16>>4", 2 },
+		{ "le:s12/16X2>>4", 4 }, { "le:s64/64>>0", 8 },
+		{ "le:u24/32>>8", 4 }, { "le:s8/8>>0", 1 },
+		{ "", 0 }, { "le:s16", 0 }, { "xe:s16/16>>0", 0 },
+		{ "le:s12/12>>0", 0 }, { "le:s16/0>>0", 0 },
+		{ "le:s17/16>>0", 0 }, { "le:s16/16X0>>0", 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		if (iio_parse_type(t[i].text) != t[i].bytes)
+			ktap_fail(__FILE__, __LINE__, "\"%s\" is not %u bytes",
+				  t[i].text, t[i].bytes);
+}
+
+/* One 16 bit channel and a 64 bit timestamp make 16 bytes, not 10 */
+static void scan_alignment(void)
+{
+	static const struct {
+		unsigned int bytes[4], scan;
+	} t[] = {
+		{ { 2, 8 }, 16 }, { { 2, 2, 8 }, 16 }, { { 4, 2, 8 }, 16 },
+		{ { 8, 2 }, 16 }, { { 1, 2, 1 }, 6 }, { { 2, 2, 2 }, 6 },
+		{ { 1 }, 1 }, { { 2, 4, 2, 8 }, 24 },
+	};
+	size_t i, j;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		memset(&dev, 0, sizeof(dev));
+		for (j = 0; j < 4 && t[i].bytes[j]; j++) {
+			dev.chan[j].bytes = t[i].bytes[j];
+			dev.chan[j].selected = true;
+			dev.nchan++;
+		}
+		CHECK_EQ(iio_scan_size(&dev), t[i].scan);
+	}
+}
+
+static void settings_come_back(void)
+{
+	char *names[] = { "voltage0" };
+	uint64_t rate = 5000;
+
+	find("iio:device0");
+	put(BUFFER0 "in_voltage3_en", "1\n");
+	iio_select(&dev, names, 1);
+	CHECK_EQ(iio_setup(&dev, "timer", 77, &rate), 0);
+	CHECK_EQ(iio_set_block(&dev, 100), 0);
+	CHECK_EQ(iio_enable(&dev, 200), 0);
+	CHECK_EQ(iio_set_block(&dev, 300), 0);
+
+	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "1");
+	CHECK_STR(content(BUFFER0 "in_voltage3_en"), "0");
+	CHECK_STR(content(BUFFER0 "length"), "600");
+	CHECK_STR(content(BUFFER0 "watermark"), "300");
+	CHECK_STR(content(BUFFER0 "enable"), "1");
+	CHECK_STR(content("sys/bus/iio/devices/iio:device0/sampling_frequency"), "5000");
+	CHECK_STR(content("sys/bus/iio/devices/trigger0/sampling_frequency"), "77");
+	CHECK_STR(content("sys/bus/iio/devices/iio:device0/trigger/current_trigger"), "timer");
+
+	CHECK_EQ(sysfs_restore(), 0);
+	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "0");
+	CHECK_STR(content(BUFFER0 "in_voltage3_en"), "1");
+	CHECK_STR(content(BUFFER0 "length"), "4096");
+	CHECK_STR(content(BUFFER0 "watermark"), "2048");
+	CHECK_STR(content(BUFFER0 "enable"), "0");
+	CHECK_STR(content("sys/bus/iio/devices/iio:device0/sampling_frequency"), "1000000");
+	CHECK_STR(content("sys/bus/iio/devices/trigger0/sampling_frequency"), "10");
+	CHECK_STR(content("sys/bus/iio/devices/iio:device0/trigger/current_trigger"), "");
+}
+
+static void emergency_brings_back_the_same(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	iio_setup(&dev, NULL, 0, NULL);
+	iio_set_block(&dev, 100);
+	iio_enable(&dev, 200);
+	sysfs_restore_emergency();
+	CHECK_STR(content(BUFFER0 "enable"), "0");
+	CHECK_STR(content(BUFFER0 "length"), "4096");
+	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "0");
+}
+
+static void unknown_trigger_lists_those_there(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	CHECK_EQ(iio_setup(&dev, "nonsense", 1, NULL), ST_FAIL);
+	CHECK_HAS(fail_text(), "timer (trigger0)");
+}
+
+static void rate_without_attribute(void)
+{
+	uint64_t rate = 1;
+
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	unlink(file("sys/bus/iio/devices/iio:device0/sampling_frequency"));
+	CHECK_EQ(iio_rate(&dev), 0);
+	CHECK_EQ(iio_setup(&dev, NULL, 0, &rate), ST_FAIL);
+	CHECK_HAS(fail_text(), "no sampling_frequency");
+}
+
+static void rate_of_channels(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	CHECK_EQ(iio_rate(&dev), 1000000);
+	unlink(file("sys/bus/iio/devices/iio:device0/sampling_frequency"));
+	put("sys/bus/iio/devices/iio:device0/in_voltage_sampling_frequency",
+	    "30720000.000000\n");
+	CHECK_EQ(iio_rate(&dev), 30720000);
+	unlink(file("sys/bus/iio/devices/iio:device0/in_voltage_sampling_frequency"));
+}
+
+static void enabled_by_another(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	put(BUFFER0 "enable", "1\n");
+	CHECK_EQ(iio_setup(&dev, NULL, 0, NULL), ST_FAIL);
+	CHECK_HAS(fail_text(), "busy");
+	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "0");
+}
+
+static void buffer_fd(void)
+{
+	int fd;
+
+	find("iio:device0");
+	CHECK_EQ(iio_open_buffer(&dev, &fd), 0);
+	close(fd);
+
+	fake.getfd_errno = EBUSY;
+	CHECK_EQ(iio_open_buffer(&dev, &fd), ST_FAIL);
+	CHECK_HAS(fail_text(), "busy");
+
+	fail_clear();
+	fake.getfd_errno = ENOTTY;
+	CHECK_EQ(iio_open_buffer(&dev, &fd), ST_MISSING);
+	CHECK_HAS(fail_text(), "5.12");
+}
+
+static void enable_without_memory(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	fake.enable_errno = ENOMEM;
+	CHECK_EQ(iio_enable(&dev, 123456), ST_FAIL);
+	CHECK_HAS(fail_text(), "123456");
+	CHECK_HAS(fail_text(), "smaller blocks");
+	fake.enable_errno = EACCES;
+	fail_clear();
+	CHECK_EQ(iio_enable(&dev, 1), ST_FAIL);
+	CHECK_HAS(fail_text(), "root");
+}
+
+static void exporters(void)
+{
+	char names[16][EXPORTER_NAME];
+	struct exporter ex;
+	size_t n;
+	int fd;
+
+	fresh();
+	n = exporter_candidates(root, names, 16);
+	CHECK_EQ(n, 4);
+	CHECK_STR(names[0], "heap:system");
+	CHECK_STR(names[1], "heap:linux,cma");
+	CHECK_STR(names[2], "heap:reserved");
+	CHECK_STR(names[3], "udmabuf");
+
+	CHECK_EQ(exporter_open(&ex, root, "heap:linux,cma"), -ENOENT);
+	CHECK_EQ(exporter_open_failed(root, "heap:linux,cma", -ENOENT), ST_MISSING);
+	CHECK_HAS(fail_text(), "heap:system, heap:reserved, udmabuf");
+
+	CHECK_EQ(exporter_open(&ex, root, "udmabuf"), 0);
+	CHECK_EQ(exporter_alloc(&ex, 100, &fd), 0);
+	close(fd);
+	exporter_close(&ex);
+
+	fail_clear();
+	CHECK_EQ(exporter_open_failed(root, "heap:system", -EACCES), ST_FAIL);
+	CHECK_HAS(fail_text(), "permission");
+}
+
+static const struct ktap_test tests[] = {
+	{ "iio.find_by_name_label_id", find_by_name_label_id },
+	{ "iio.unknown_device_lists_those_there", unknown_device_lists_those_there },
+	{ "iio.device_without_buffer", device_without_buffer },
+	{ "iio.output_buffer", output_buffer },
+	{ "iio.no_iio_at_all", no_iio_at_all },
+	{ "iio.channels_by_id_label_file", channels_by_id_label_file },
+	{ "iio.no_channel_is_all", no_channel_is_all },
+	{ "iio.unknown_channel_lists_those_there", unknown_channel_lists_those_there },
+	{ "iio.sample_types", sample_types },
+	{ "iio.scan_alignment", scan_alignment },
+	{ "iio.settings_come_back", settings_come_back },
+	{ "iio.emergency_brings_back_the_same", emergency_brings_back_the_same },
+	{ "iio.unknown_trigger_lists_those_there", unknown_trigger_lists_those_there },
+	{ "iio.rate_without_attribute", rate_without_attribute },
+	{ "iio.rate_of_channels", rate_of_channels },
+	{ "iio.enabled_by_another", enabled_by_another },
+	{ "iio.buffer_fd", buffer_fd },
+	{ "iio.enable_without_memory", enable_without_memory },
+	{ "iio.exporters", exporters },
+};
+
+int main(void)
+{
+	int ret;
+
+	if (!mkdtemp(root))
+		return 1;
+	ret = ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
+	fake_tree_remove(root);
+	return ret;
+}

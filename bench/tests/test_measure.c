@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Both transports, from open to close, on the fake kernel */
+#include "../error.h"
+#include "../measure.h"
+#include "../sysfs.h"
+#include "../wait.h"
+#include "fake.h"
+#include "ktap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK 4096
+
+static char root[] = "/tmp/rwbench-test-XXXXXX";
+static struct iio_dev dev;
+static struct cfg cfg;
+static struct result r;
+
+/* A benchmark of 20 blocks after 4 of warm-up, each word checked */
+static void fresh(void)
+{
+	fail_clear();
+	fake_reset();
+	sysfs_restore();
+	fake_tree(root);
+	iio_find(&dev, root, "iio:device0", 0);
+	iio_select(&dev, NULL, 0);
+	iio_setup(&dev, NULL, 0, NULL);
+
+	memset(&cfg, 0, sizeof(cfg));
+	cfg.root = root;
+	cfg.benchmark = true;
+	cfg.nblocks = 4;
+	cfg.warmup = 4;
+	cfg.samples = 20 * BLOCK / 8;
+	cfg.timeout_ms = 1000;
+	cfg.timeout_given = true;
+	cfg.interval_ns = 1000000000;
+	cfg.verify = VERIFY_FULL;
+}
+
+static int go(enum transport t)
+{
+	result_free(&r);
+	return measure(&cfg, &dev, t, BLOCK, &r, NULL);
+}
+
+static void nothing_left_behind(void)
+{
+	CHECK_EQ(fake.mistakes, 0);
+	CHECK_EQ(fake.attached, 0);
+	CHECK_EQ(fake.syncs, 0);
+	CHECK_EQ(fake.buffers, 0);
+	CHECK_EQ(fake.dmabufs, 0);
+	CHECK(!iio_is_enabled(&dev));
+	result_free(&r);
+}
+
+static void good_run(enum transport t)
+{
+	fresh();
+	CHECK_EQ(go(t), 0);
+	CHECK_EQ(r.blocks, 20);
+	CHECK_EQ(r.bytes, 20 * BLOCK);
+	CHECK_EQ(fake.blocks, 24);
+	CHECK(r.elapsed_ns > 0);
+	CHECK_EQ(r.times.count, 20);
+	CHECK_EQ(r.verify.received, 24 * BLOCK);
+	CHECK(verify_good(&r.verify));
+	CHECK(r.started);
+	nothing_left_behind();
+}
+
+static void fileio_run(void)
+{
+	good_run(TR_FILEIO);
+	/* poll() and read() */
+	CHECK_EQ(r.syscalls, 40);
+	CHECK_STR(r.exporter, "");
+}
+
+static void dmabuf_run(void)
+{
+	good_run(TR_DMABUF);
+	/* poll(), SYNC twice, ENQUEUE */
+	CHECK_EQ(r.syscalls, 80);
+	CHECK_STR(r.exporter, "heap:system");
+	CHECK_EQ(fake.attaches, 4);
+	CHECK_EQ(fake.enqueues, 4 + 24);
+	CHECK_EQ(fake.sync_pairs, 4 + 24);
+}
+
+static void sync_only_for_access(void)
+{
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.sync = SYNC_ACCESS;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(fake.sync_pairs, 0);
+	CHECK_EQ(r.syscalls, 40);
+	nothing_left_behind();
+
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.sync = SYNC_ACCESS;
+	cfg.touch = true;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(fake.sync_pairs, 24);
+	nothing_left_behind();
+}
+
+static void ring_of_one_block(void)
+{
+	fresh();
+	cfg.nblocks = 1;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(verify_good(&r.verify));
+	nothing_left_behind();
+}
+
+static void largest_ring(void)
+{
+	fresh();
+	cfg.nblocks = MAX_BLOCKS;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(fake.attaches, MAX_BLOCKS);
+	nothing_left_behind();
+}
+
+static void short_reads_are_put_together(void)
+{
+	fresh();
+	fake.read_max = 1000;
+	CHECK_EQ(go(TR_FILEIO), 0);
+	CHECK_EQ(r.bytes, 20 * BLOCK);
+	CHECK(verify_good(&r.verify));
+	nothing_left_behind();
+}
+
+static void loss_is_seen(void)
+{
+	static const enum transport ts[] = { TR_FILEIO, TR_DMABUF };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		fresh();
+		fake.lose_at = 10;
+		fake.lose_words = 512;
+		CHECK_EQ(go(ts[i]), 0);
+		CHECK_EQ(r.verify.bytes[V_LOST], 2048);
+		CHECK_EQ(r.verify.nevents, 1);
+		CHECK_EQ(r.verify.event[0].block, 9);
+		/* What is lost never arrived, and what arrived counts in full */
+		CHECK_EQ(r.bytes, 20 * BLOCK);
+		nothing_left_behind();
+	}
+}
+
+static void short_block_is_seen(void)
+{
+	fresh();
+	fake.short_at = 10;
+	fake.short_words = 6;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.verify.bytes[V_STALE], 24);
+	CHECK_EQ(r.verify.bytes[V_LOST], 0);
+	CHECK_EQ(r.verify.nevents, 1);
+	/* One block more was needed for the bytes that were asked for */
+	CHECK_EQ(r.blocks, 21);
+	CHECK_EQ(r.bytes, 21 * BLOCK - 24);
+	nothing_left_behind();
+}
+
+static void wrap_of_the_counter(void)
+{
+	fresh();
+	fake.start = UINT32_MAX - 5000;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(verify_good(&r.verify));
+	nothing_left_behind();
+}
+
+static void time_limit(void)
+{
+	fresh();
+	cfg.samples = 0;
+	cfg.duration_ns = 50000000;
+	fake.delay_us = 1000;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(r.elapsed_ns >= 50000000);
+	CHECK(r.elapsed_ns < 5000000000);
+	CHECK(r.times.min >= 1000000);
+	nothing_left_behind();
+}
+
+static void intervals(void)
+{
+	uint64_t bytes = 0;
+	size_t i;
+
+	fresh();
+	cfg.interval_given = true;
+	cfg.interval_ns = 5000000;
+	fake.delay_us = 2000;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(r.nintervals >= 4);
+	for (i = 0; i < r.nintervals; i++) {
+		CHECK(r.interval[i].ns >= 5000000);
+		bytes += r.interval[i].bytes;
+	}
+	CHECK(bytes <= r.bytes);
+	nothing_left_behind();
+}
+
+static void no_data(void)
+{
+	static const enum transport ts[] = { TR_FILEIO, TR_DMABUF };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		fresh();
+		fake.stall = true;
+		cfg.timeout_ms = 20;
+		CHECK_EQ(go(ts[i]), ST_FAIL);
+		CHECK_HAS(r.error, "no data");
+		CHECK_HAS(r.error, "1000000");
+		CHECK_HAS(r.error, "trigger");
+		CHECK(r.started);
+		nothing_left_behind();
+	}
+}
+
+static void announced_but_not_there(void)
+{
+	fresh();
+	fake.swapped = true;
+	cfg.timeout_ms = 20;
+	CHECK_EQ(go(TR_FILEIO), ST_FAIL);
+	CHECK_HAS(r.error, "no data");
+	nothing_left_behind();
+}
+
+/* Each errno of ATTACH, at the first block and at a later one */
+static void attach_errors(void)
+{
+	static const struct {
+		int number, status;
+		const char *word;
+	} t[] = {
+		{ EPERM, ST_MISSING, "cannot do DMABUFs" },
+		{ ENOTTY, ST_MISSING, "this kernel" },
+		{ EINVAL, ST_MISSING, "this kernel" },
+		{ ENODEV, ST_FAIL, "went away" },
+		{ EBUSY, ST_FAIL, "busy" },
+		{ ENOMEM, ST_FAIL, "cannot map" },
+	};
+	size_t i;
+	int at;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		for (at = 1; at <= 3; at += 2) {
+			fresh();
+			cfg.exporter = "heap:system";
+			fake.attach_errno = t[i].number;
+			fake.attach_errno_at = at;
+			CHECK_EQ(go(TR_DMABUF), t[i].status);
+			CHECK_HAS(r.error, t[i].word);
+			CHECK(!r.started);
+			nothing_left_behind();
+		}
+	}
+}
+
+static void enqueue_errors(void)
+{
+	static const struct {
+		int number;
+		const char *word;
+	} t[] = {
+		{ EINVAL, "length_align_bytes" }, { EBUSY, "refused an earlier" },
+		{ ENODEV, "went away" }, { ENOMEM, "did not take" },
+		{ EIO, "ENQUEUE" },
+	};
+	size_t i;
+	int at;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		for (at = 1; at <= 13; at += 6) {
+			fresh();
+			fake.enqueue_errno = t[i].number;
+			fake.enqueue_errno_at = at;
+			CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+			CHECK_HAS(r.error, t[i].word);
+			nothing_left_behind();
+		}
+	}
+}
+
+static void next_exporter_when_one_has_no_memory(void)
+{
+	fresh();
+	fake.heap_errno = ENOMEM;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_STR(r.exporter, "udmabuf");
+	nothing_left_behind();
+}
+
+static void named_exporter_is_not_replaced(void)
+{
+	fresh();
+	cfg.exporter = "heap:system";
+	fake.heap_errno = ENOMEM;
+	CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+	CHECK_HAS(r.error, "heap:system");
+	CHECK_HAS(r.error, "smaller");
+	nothing_left_behind();
+
+	fresh();
+	cfg.exporter = "heap:none";
+	CHECK_EQ(go(TR_DMABUF), ST_MISSING);
+	CHECK_HAS(r.error, "heap:system");
+	nothing_left_behind();
+}
+
+static void enable_fails(void)
+{
+	static const enum transport ts[] = { TR_FILEIO, TR_DMABUF };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		fresh();
+		fake.enable_errno = ENOMEM;
+		CHECK_EQ(go(ts[i]), ST_FAIL);
+		CHECK_HAS(r.error, "smaller blocks");
+		CHECK(!r.started);
+		nothing_left_behind();
+	}
+}
+
+static void read_fails(void)
+{
+	fresh();
+	fake.read_errno = ENODEV;
+	CHECK_EQ(go(TR_FILEIO), ST_FAIL);
+	CHECK_HAS(r.error, "went away");
+	nothing_left_behind();
+}
+
+static void transports_in_turn(void)
+{
+	int i;
+
+	fresh();
+	for (i = 0; i < 3; i++) {
+		CHECK_EQ(go(TR_FILEIO), 0);
+		CHECK_EQ(go(TR_DMABUF), 0);
+	}
+	nothing_left_behind();
+	CHECK_EQ(sysfs_restore(), 0);
+}
+
+static const struct ktap_test tests[] = {
+	{ "measure.fileio_run", fileio_run },
+	{ "measure.dmabuf_run", dmabuf_run },
+	{ "measure.sync_only_for_access", sync_only_for_access },
+	{ "measure.ring_of_one_block", ring_of_one_block },
+	{ "measure.largest_ring", largest_ring },
+	{ "measure.short_reads_are_put_together", short_reads_are_put_together },
+	{ "measure.loss_is_seen", loss_is_seen },
+	{ "measure.short_block_is_seen", short_block_is_seen },
+	{ "measure.wrap_of_the_counter", wrap_of_the_counter },
+	{ "measure.time_limit", time_limit },
+	{ "measure.intervals", intervals },
+	{ "measure.no_data", no_data },
+	{ "measure.announced_but_not_there", announced_but_not_there },
+	{ "measure.attach_errors", attach_errors },
+	{ "measure.enqueue_errors", enqueue_errors },
+	{ "measure.next_exporter_when_one_has_no_memory",
+	  next_exporter_when_one_has_no_memory },
+	{ "measure.named_exporter_is_not_replaced", named_exporter_is_not_replaced },
+	{ "measure.enable_fails", enable_fails },
+	{ "measure.read_fails", read_fails },
+	{ "measure.transports_in_turn", transports_in_turn },
+};
+
+int main(void)
+{
+	int ret;
+
+	if (!mkdtemp(root) || wait_init(NULL))
+		return 1;
+	ret = ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
+	result_free(&r);
+	fake_tree_remove(root);
+	return ret;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef RWBENCH_TRANSPORT_H
+#define RWBENCH_TRANSPORT_H
+
+#include "exporter.h"
+#include "iio.h"
+#include "options.h"
+#include "stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FILEIO_BLOCKS	2	/* of the kernel, whatever is asked for */
+
+/* One block of data, between get and put */
+struct view {
+	void *data;		/* NULL when the CPU has no access */
+	size_t bytes;
+	int slot;		/* place in the ring; -1: fresh memory each time */
+};
+
+struct dmabuf_block {
+	int fd;
+	void *data;
+	bool attached;
+	bool synced;		/* SYNC_START without its SYNC_END */
+};
+
+/* One running transfer */
+struct xfer {
+	const struct cfg *cfg;
+	struct iio_dev *dev;
+	const struct transport_ops *ops;
+	size_t block_bytes;
+	uint64_t timeout_ms;
+	bool cpu_access;	/* the data is looked at, or written out */
+	int fd;			/* the buffer */
+	uint64_t syscalls;
+	struct usage usage;	/* as it was when the buffer was enabled */
+
+	/* file I/O */
+	void *data;
+
+	/* DMABUF */
+	struct exporter exporter;
+	struct dmabuf_block block[MAX_BLOCKS];
+	unsigned int nblocks;
+	unsigned int next;
+};
+
+/*
+ * open() leaves the buffer enabled and data on its way. get() waits for a block
+ * and returns 0, -EINTR when the run shall end, or a status of error.h. put()
+ * gives the block back. close() undoes open(), also one that failed half way.
+ */
+struct transport_ops {
+	enum transport id;
+	int (*open)(struct xfer *x);
+	int (*get)(struct xfer *x, struct view *view);
+	int (*put)(struct xfer *x);
+	void (*close)(struct xfer *x);
+};
+
+extern const struct transport_ops fileio_ops;
+extern const struct transport_ops dmabuf_ops;
+
+/* For open(): lets the data flow */
+int xfer_enable(struct xfer *x);
+
+/* The sentence for a wait that was too long */
+int xfer_no_data(const struct xfer *x);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef RWBENCH_WAIT_H
+#define RWBENCH_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * SIGINT, SIGTERM and SIGHUP ask the run to end. A second one leaves at once,
+ * after calling @last_words, which must be async-signal-safe.
+ */
+int wait_init(void (*last_words)(void));
+
+bool wait_stopped(void);
+int wait_signal(void);
+
+/*
+ * Waits until @fd has one of @events. Returns 1 when it has, 0 on timeout,
+ * -EINTR when the run shall end, or -errno. @timeout_ms 0 waits for ever.
+ */
+int wait_fd(int fd, short events, uint64_t timeout_ms);
+
+uint64_t now_ns(void);
+
+#endif
