@@ -1,0 +1,1055 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The DMABUF ioctls of an IIO buffer: one test per error and condition.
+ *
+ * The fixtures are the ioctls ("any" stands for all three), the test names say
+ * the condition and the errno. A transfer is held in flight with the "stall"
+ * switch of the dummy DMA controller, never by guessing how long it takes.
+ */
+#include "iio_test_util.h"
+
+#define SIZE	16384
+
+/* What all fixtures have: an open, disabled buffer and two dma-bufs. */
+struct bufs {
+	struct iio_dut dut;
+	struct block a, b;
+};
+
+static void bufs_setup(struct __test_metadata *_metadata, struct bufs *bufs,
+		       unsigned int needs)
+{
+	dut_setup(_metadata, &bufs->dut, NEED_DMABUF | needs);
+	ASSERT_EQ(0, block_alloc(&bufs->a, SIZE));
+	ASSERT_EQ(0, block_alloc(&bufs->b, SIZE));
+}
+
+static void bufs_teardown(struct __test_metadata *_metadata, struct bufs *bufs)
+{
+	dut_teardown(_metadata, &bufs->dut);
+	block_free(&bufs->a);
+	block_free(&bufs->b);
+}
+
+/* ------------------------------------------------------------------- any */
+
+FIXTURE(any) {
+	struct bufs bufs;
+};
+
+FIXTURE_SETUP(any)
+{
+	bufs_setup(_metadata, &self->bufs, 0);
+}
+
+FIXTURE_TEARDOWN(any)
+{
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+static const unsigned int all_ioctls[] = {
+	IIO_BUFFER_DMABUF_ATTACH_IOCTL,
+	IIO_BUFFER_DMABUF_DETACH_IOCTL,
+	IIO_BUFFER_DMABUF_ENQUEUE_IOCTL,
+};
+
+TEST_F(any, bad_pointer_is_efault)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	unsigned int i;
+	void *bad;
+
+	bad = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, bad);
+
+	for (i = 0; i < ARRAY_SIZE(all_ioctls); i++) {
+		EXPECT_ERRNO(EFAULT,
+			     ioctl(self->bufs.dut.fd, all_ioctls[i], bad));
+		EXPECT_ERRNO(EFAULT,
+			     ioctl(self->bufs.dut.fd, all_ioctls[i], NULL));
+	}
+	munmap(bad, page);
+}
+
+TEST_F(any, struct_across_the_last_page_is_efault)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *map;
+
+	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_EQ(0, munmap(map + page, page));
+
+	EXPECT_ERRNO(EFAULT, ioctl(self->bufs.dut.fd,
+				   IIO_BUFFER_DMABUF_ENQUEUE_IOCTL,
+				   map + page - sizeof(struct iio_dmabuf) / 2));
+	munmap(map, page);
+}
+
+TEST_F(any, closed_fd_is_ebadf)
+{
+	int buf = self->bufs.dut.fd, closed = dup(buf);
+
+	ASSERT_GE(closed, 0);
+	close(closed);
+
+	test_err_attach(EBADF, buf, closed);
+	test_err_detach(EBADF, buf, closed);
+	test_err_enqueue(EBADF, buf, closed, SIZE);
+	test_err_attach(EBADF, buf, -1);
+	test_err_detach(EBADF, buf, -1);
+	test_err_enqueue(EBADF, buf, -1, SIZE);
+}
+
+TEST_F(any, fd_of_no_dmabuf_is_einval)
+{
+	int buf = self->bufs.dut.fd, null = open("/dev/null", O_RDWR);
+
+	ASSERT_GE(null, 0);
+	test_err_attach(EINVAL, buf, null);
+	test_err_detach(EINVAL, buf, null);
+	test_err_enqueue(EINVAL, buf, null, SIZE);
+	test_err_attach(EINVAL, buf, buf);
+	test_err_detach(EINVAL, buf, buf);
+	test_err_enqueue(EINVAL, buf, buf, SIZE);
+	close(null);
+}
+
+TEST_F(any, unknown_command_is_einval)
+{
+	static const unsigned int unknown[] = {
+		_IOW('i', 0x95, int),
+		_IOW('i', 0x9f, int),
+		_IO('i', 0x92),
+		_IOW('i', 0x92, __u64),
+		_IOR('i', 0x92, int),
+		_IOWR('i', 0x94, struct iio_dmabuf),
+		IIO_BUFFER_GET_FD_IOCTL,
+	};
+	int arg = self->bufs.a.fd;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(unknown); i++)
+		EXPECT_ERRNO(EINVAL,
+			     ioctl(self->bufs.dut.fd, unknown[i], &arg));
+}
+
+TEST_F(any, nonblock_without_contention_works)
+{
+	struct bufs *b = &self->bufs;
+
+	dut_nonblock(&b->dut, true);
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+	test_cmd_detach(b->dut.fd, b->a.fd);
+}
+
+/* ---------------------------------------------------------------- attach */
+
+FIXTURE(attach) {
+	struct bufs bufs;
+};
+
+FIXTURE_SETUP(attach)
+{
+	bufs_setup(_metadata, &self->bufs, 0);
+}
+
+FIXTURE_TEARDOWN(attach)
+{
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+TEST_F(attach, attached_block_takes_a_transfer)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+TEST_F(attach, twice_is_ebusy)
+{
+	struct bufs *b = &self->bufs;
+	int copy = dup(b->a.fd);
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
+	test_err_attach(EBUSY, b->dut.fd, copy);
+	close(copy);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+TEST_F(attach, refused_attach_leaves_nothing_behind)
+{
+	struct bufs *b = &self->bufs;
+	int before;
+
+	if (!block_alive(&b->a))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	before = block_attachments(&b->a, NULL, 0);
+	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
+	EXPECT_EQ(before, block_attachments(&b->a, NULL, 0));
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	EXPECT_TRUE(wait_until(!block_attachments(&b->a, NULL, 0), WAIT_MS));
+}
+
+TEST_F(attach, while_queued_twice_is_ebusy)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+TEST_F(attach, again_after_detach)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+TEST_F(attach, while_enabled_in_dmabuf_mode)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	expect_transfer(_metadata, &b->dut, &b->b);
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+TEST_F(attach, many_blocks)
+{
+	struct bufs *b = &self->bufs;
+	struct block many[64];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(many); i++) {
+		ASSERT_EQ(0, block_alloc(&many[i], 4096));
+		test_cmd_attach(b->dut.fd, many[i].fd);
+	}
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		test_cmd_enqueue(b->dut.fd, many[i].fd, 4096);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < ARRAY_SIZE(many); i++)
+		ASSERT_TRUE(block_wait(&many[i], WAIT_MS));
+	for (i = 0; i < ARRAY_SIZE(many); i++) {
+		test_cmd_detach(b->dut.fd, many[i].fd);
+		block_free(&many[i]);
+	}
+}
+
+TEST_F(attach, enabled_in_read_mode_is_ebusy)
+{
+	struct bufs *b = &self->bufs;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
+}
+
+TEST_F(attach, reading_is_ebusy)
+{
+	struct bufs *b = &self->bufs;
+	bool started = false;
+	uint32_t next;
+
+	ASSERT_EQ(0, dut_set_block_bytes(&b->dut, 4096));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_read(_metadata, &b->dut, 8192, &next, &started);
+	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
+
+	/* The refused call must not have disturbed the reader. */
+	expect_read(_metadata, &b->dut, 16384, &next, &started);
+}
+
+TEST_F(attach, disabled_after_read_works)
+{
+	struct bufs *b = &self->bufs;
+
+	expect_read_mode_works(_metadata, &b->dut);
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+/* A software buffer (kfifo) has no DMA: libiio then falls back to read(). */
+TEST_F(attach, buffer_without_dma_is_eperm)
+{
+	static const char dir[] = "/sys/kernel/config/iio/devices/dummy/test";
+	struct bufs *b = &self->bufs;
+	struct iio_dut kfifo = { .fd = -1 };
+
+	if (mkdir(dir, 0755) && errno != EEXIST)
+		SKIP(return, "no iio_dummy device (CONFIG_IIO_SIMPLE_DUMMY)");
+
+	setenv("IIO_DEVICE", "test", 1);
+	if (wait_until(dut_find(&kfifo) && !access(kfifo.node, R_OK), WAIT_MS))
+		kfifo.fd = dut_open_fd(&kfifo);
+	if (kfifo.fd < 0) {
+		rmdir(dir);
+		SKIP(return, "the iio_dummy device has no buffer");
+	}
+	test_err_attach(EPERM, kfifo.fd, b->a.fd);
+	close(kfifo.fd);
+	EXPECT_EQ(0, rmdir(dir));
+}
+
+TEST_F(attach, maps_for_the_dma_device)
+{
+	char dev[NAME_MAX] = "";
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	if (block_attachments(&b->a, dev, sizeof(dev)) < 0)
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	EXPECT_STRNE("", dev);
+	EXPECT_STRNE(b->dut.parent, dev);
+}
+
+static const struct {
+	const char *file;
+	const char *value;
+} fail_setup[] = {
+	/* Allocations that may sleep too; no stack dumps in the kernel log */
+	{ "/sys/kernel/debug/failslab/ignore-gfp-wait", "N" },
+	{ "/sys/kernel/debug/failslab/verbose", "0" },
+	{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N" },
+	{ "/sys/kernel/debug/fail_page_alloc/min-order", "0" },
+	{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
+	{ "/sys/kernel/debug/fail_usercopy/verbose", "0" },
+};
+
+/* One ATTACH, ENQUEUE, DETACH, of which any may fail, but not the DETACH. */
+static void attach_enqueue_detach(struct __test_metadata *_metadata,
+				  const struct bufs *b)
+{
+	if (iio_attach(b->dut.fd, b->a.fd)) {
+		EXPECT_TRUE(errno == ENOMEM || errno == EFAULT)
+			TH_LOG("ATTACH: errno %d", errno);
+		return;
+	}
+	if (iio_enqueue(b->dut.fd, b->a.fd, SIZE))
+		EXPECT_TRUE(errno == ENOMEM || errno == EFAULT)
+			TH_LOG("ENQUEUE: errno %d", errno);
+
+	/* What failed is over now: this one has to find all as it was. */
+	if (iio_detach(b->dut.fd, b->a.fd))
+		EXPECT_EQ(0, iio_detach(b->dut.fd, b->a.fd));
+}
+
+/*
+ * Fails the first, the second, ... allocation until all of them succeed.
+ * Whatever fails must say so and leave nothing behind.
+ */
+TEST_F_TIMEOUT(attach, every_allocation_failure_is_clean, 60)
+{
+	struct bufs *b = &self->bufs;
+	char text[16];
+	int fd, n;
+
+	fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	if (fd < 0 || access(fail_setup[0].file, W_OK))
+		SKIP(return, "no CONFIG_FAILSLAB");
+	for (n = 0; n < (int)ARRAY_SIZE(fail_setup); n++)
+		file_write(fail_setup[n].file, fail_setup[n].value);
+
+	for (n = 1; n < 1000; n++) {
+		snprintf(text, sizeof(text), "%d", n);
+		ASSERT_EQ((ssize_t)strlen(text),
+			  pwrite(fd, text, strlen(text), 0));
+		attach_enqueue_detach(_metadata, b);
+
+		/* What is left of n: nothing, if something was made to fail */
+		memset(text, 0, sizeof(text));
+		ASSERT_LT(0, pread(fd, text, sizeof(text) - 1, 0));
+		ASSERT_EQ(1, pwrite(fd, "0", 1, 0));
+		ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+		if (atoi(text))
+			break;
+	}
+	close(fd);
+	EXPECT_LT(1, n);
+	EXPECT_GT(1000, n);
+	if (block_alive(&b->a))
+		EXPECT_TRUE(wait_until(!block_attachments(&b->a, NULL, 0),
+				       WAIT_MS));
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+/* ---------------------------------------------------------------- detach */
+
+FIXTURE(detach) {
+	struct bufs bufs;
+};
+
+FIXTURE_SETUP(detach)
+{
+	bufs_setup(_metadata, &self->bufs, 0);
+}
+
+FIXTURE_TEARDOWN(detach)
+{
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+TEST_F(detach, not_attached_is_eperm)
+{
+	struct bufs *b = &self->bufs;
+
+	test_err_detach(EPERM, b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	test_err_detach(EPERM, b->dut.fd, b->a.fd);
+}
+
+TEST_F(detach, twice_is_eperm)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	test_err_detach(EPERM, b->dut.fd, b->a.fd);
+}
+
+/* Attachments belong to the open buffer, not to whoever opens it next. */
+TEST_F(detach, attached_by_an_earlier_opener_is_eperm)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	dut_close_fd(&b->dut);
+	b->dut.fd = dut_open_fd(&b->dut);
+	ASSERT_GE(b->dut.fd, 0);
+	test_err_detach(EPERM, b->dut.fd, b->a.fd);
+}
+
+TEST_F(detach, drops_the_mapping)
+{
+	struct bufs *b = &self->bufs;
+
+	if (!block_alive(&b->a))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	EXPECT_EQ(1, block_attachments(&b->a, NULL, 0));
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	EXPECT_TRUE(wait_until(!block_attachments(&b->a, NULL, 0), WAIT_MS));
+}
+
+TEST_F(detach, queued_block_is_cancelled)
+{
+	struct bufs *b = &self->bufs;
+	int fence;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	fence = fence_export(&b->a);
+	ASSERT_GE(fence, 0);
+	EXPECT_EQ(0, fence_status(fence));
+
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
+	test_err_enqueue(EPERM, b->dut.fd, b->a.fd, SIZE);
+	close(fence);
+}
+
+TEST_F(detach, queued_block_leaves_the_others_queued)
+{
+	struct bufs *b = &self->bufs;
+	int fence;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	test_cmd_enqueue(b->dut.fd, b->b.fd, SIZE);
+	fence = fence_export(&b->b);
+	ASSERT_GE(fence, 0);
+
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	close(fence);
+}
+
+TEST_F(detach, again_after_cancel_works)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+/* --------------------------------------------------------------- enqueue */
+
+FIXTURE(enqueue) {
+	struct bufs bufs;
+};
+
+FIXTURE_SETUP(enqueue)
+{
+	bufs_setup(_metadata, &self->bufs, 0);
+	test_cmd_attach(self->bufs.dut.fd, self->bufs.a.fd);
+}
+
+FIXTURE_TEARDOWN(enqueue)
+{
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+TEST_F(enqueue, unknown_flag_is_einval)
+{
+	struct bufs *b = &self->bufs;
+	int bit;
+
+	for (bit = 1; bit < 32; bit++)
+		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->a.fd, SIZE,
+						       1u << bit));
+}
+
+TEST_F(enqueue, cyclic_is_einval)
+{
+	struct bufs *b = &self->bufs;
+
+	EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->a.fd, SIZE,
+					       IIO_BUFFER_DMABUF_CYCLIC));
+}
+
+TEST_F(enqueue, no_bytes_is_einval)
+{
+	test_err_enqueue(EINVAL, self->bufs.dut.fd, self->bufs.a.fd, 0);
+}
+
+TEST_F(enqueue, more_than_the_dmabuf_is_einval)
+{
+	struct bufs *b = &self->bufs;
+
+	test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, SIZE + 1);
+	test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, SIZE + b->dut.align);
+	test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, 2 * SIZE);
+
+	/* What is left of these in 32 bit would be fine. */
+	test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, (1ull << 32) + SIZE);
+	test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, (1ull << 63) + SIZE);
+	test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, -(__u64)b->dut.align);
+}
+
+TEST_F(enqueue, not_what_the_engine_can_transfer_is_einval)
+{
+	struct bufs *b = &self->bufs;
+	unsigned int i;
+
+	if (b->dut.align < 2)
+		SKIP(return, "this engine takes every length");
+
+	for (i = 1; i < b->dut.align; i++) {
+		test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, i);
+		test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, SIZE - i);
+	}
+}
+
+TEST_F(enqueue, refused_length_while_enabled_leaves_the_block_usable)
+{
+	struct bufs *b = &self->bufs;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	if (b->dut.align > 1)
+		test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, SIZE - 1);
+	test_err_enqueue(EINVAL, b->dut.fd, b->a.fd, SIZE + b->dut.align);
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+TEST_F(enqueue, not_attached_is_eperm)
+{
+	struct bufs *b = &self->bufs;
+
+	test_err_enqueue(EPERM, b->dut.fd, b->b.fd, SIZE);
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	test_err_enqueue(EPERM, b->dut.fd, b->a.fd, SIZE);
+}
+
+TEST_F(enqueue, queued_is_ebusy_at_once)
+{
+	struct bufs *b = &self->bufs;
+	uint64_t start;
+	int fence;
+
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	fence = fence_export(&b->a);
+	ASSERT_GE(fence, 0);
+
+	start = now_ms();
+	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+
+	/* The refusal must not have cost the first one its fence. */
+	EXPECT_EQ(0, fence_status(fence));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	close(fence);
+}
+
+TEST_F(enqueue, queued_is_ebusy_with_nonblock)
+{
+	struct bufs *b = &self->bufs;
+
+	dut_nonblock(&b->dut, true);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
+}
+
+TEST_F(enqueue, refused_again_and_again_leaks_no_fence)
+{
+	struct bufs *b = &self->bufs;
+	int fence, i;
+
+	dut_nonblock(&b->dut, true);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	fence = fence_export(&b->a);
+	ASSERT_GE(fence, 0);
+	for (i = 0; i < 200; i++)
+		EXPECT_EQ(-1, iio_enqueue(b->dut.fd, b->a.fd, SIZE));
+	close(fence);
+
+	/* One ENQUEUE, one fence: the block is free when that one signals. */
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+TEST_F(enqueue, smallest_and_largest_work)
+{
+	struct bufs *b = &self->bufs;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, b->dut.align ?: b->dut.scan_bytes);
+	ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+/* CPU access and other importers must wait for the transfer. */
+TEST_F(enqueue, publishes_a_write_fence)
+{
+	struct bufs *b = &self->bufs;
+	struct pollfd pfd = { .fd = b->a.fd, .events = POLLIN | POLLOUT };
+
+	ASSERT_EQ(1, poll(&pfd, 1, 0));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	EXPECT_EQ(0, poll(&pfd, 1, QUIET_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+static bool last_write_fence(const struct block *blk, unsigned long long *seqno)
+{
+	char line[512], *name;
+	bool found = false, seen = false;
+	FILE *f = fopen(BUFINFO, "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		name = strrchr(line, '\t');
+		if (!found)
+			found = name && !strcmp(name + 1, blk->name);
+		else if (!strncmp(line, "Total", 5))
+			break;
+		else if (sscanf(line, "\twrite fence:%*s %*s seq %llu", seqno) == 1)
+			seen = true;
+	}
+	if (f)
+		fclose(f);
+
+	return seen;
+}
+
+TEST_F(enqueue, sequence_numbers_grow)
+{
+	struct bufs *b = &self->bufs;
+	unsigned long long seqno, last = 0;
+	int i;
+
+	if (!block_alive(&b->a))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < 5; i++) {
+		test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+		ASSERT_TRUE(last_write_fence(&b->a, &seqno));
+		EXPECT_GT(seqno, last);
+		last = seqno;
+		ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+	}
+}
+
+/* ------------------------------------------- enqueue, transfers held back */
+
+FIXTURE(enqueue_stalled) {
+	struct bufs bufs;
+};
+
+FIXTURE_SETUP(enqueue_stalled)
+{
+	struct bufs *b = &self->bufs;
+
+	bufs_setup(_metadata, b, NEED_FAULTS);
+	ASSERT_EQ(0, fault_set("stall", 1));
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+}
+
+FIXTURE_TEARDOWN(enqueue_stalled)
+{
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+TEST_F(enqueue_stalled, in_flight_is_ebusy_at_once)
+{
+	struct bufs *b = &self->bufs;
+	int fence = fence_export(&b->a);
+	uint64_t start = now_ms();
+
+	ASSERT_GE(fence, 0);
+	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+
+	dut_nonblock(&b->dut, true);
+	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
+
+	EXPECT_EQ(0, fence_status(fence));
+	ASSERT_EQ(0, fault_set("stall", 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->a);
+	close(fence);
+}
+
+TEST_F(enqueue_stalled, attach_of_a_block_in_flight_is_ebusy)
+{
+	struct bufs *b = &self->bufs;
+
+	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, fault_set("stall", 0));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+TEST_F(enqueue_stalled, one_fence_each)
+{
+	struct bufs *b = &self->bufs;
+	int first = fence_export(&b->a), second;
+
+	ASSERT_GE(first, 0);
+	ASSERT_EQ(0, fault_set("stall", 0));
+	EXPECT_EQ(1, fence_wait(first, WAIT_MS));
+
+	ASSERT_EQ(0, fault_set("stall", 1));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	second = fence_export(&b->a);
+	ASSERT_GE(second, 0);
+	EXPECT_EQ(1, fence_status(first));
+	EXPECT_EQ(0, fence_wait(second, QUIET_MS));
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	EXPECT_EQ(1, fence_wait(second, WAIT_MS));
+	close(first);
+	close(second);
+}
+
+static int begin_read(void *arg)
+{
+	return block_begin_read(arg);
+}
+
+TEST_F(enqueue_stalled, cpu_access_waits)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	ASSERT_TRUE(sleeper_start(&s, begin_read, &b->a));
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	EXPECT_EQ(0, block_end_read(&b->a));
+}
+
+/* ---------------------------------- enqueue, somebody else's fence pending */
+
+/*
+ * The fence of block a, in flight and stalled, is imported into block b: there
+ * it is somebody else's.
+ */
+FIXTURE(enqueue_foreign) {
+	struct bufs bufs;
+	struct block c;
+};
+
+FIXTURE_SETUP(enqueue_foreign)
+{
+	struct bufs *b = &self->bufs;
+	int fence;
+
+	bufs_setup(_metadata, b, NEED_FAULTS);
+	ASSERT_EQ(0, block_alloc(&self->c, SIZE));
+	ASSERT_EQ(0, fault_set("stall", 1));
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+
+	fence = fence_export(&b->a);
+	ASSERT_GE(fence, 0);
+	if (fence_import(&b->b, fence))
+		SKIP_SETUP("kernel cannot import a fence into a dma-buf");
+	close(fence);
+}
+
+FIXTURE_TEARDOWN(enqueue_foreign)
+{
+	bufs_teardown(_metadata, &self->bufs);
+	block_free(&self->c);
+}
+
+static int enqueue_b(void *arg)
+{
+	struct bufs *b = arg;
+
+	return iio_enqueue(b->dut.fd, b->b.fd, SIZE);
+}
+
+TEST_F(enqueue_foreign, nonblock_is_eagain)
+{
+	struct bufs *b = &self->bufs;
+
+	dut_nonblock(&b->dut, true);
+	test_err_enqueue(EAGAIN, b->dut.fd, b->b.fd, SIZE);
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
+	test_cmd_enqueue(b->dut.fd, b->b.fd, SIZE);
+	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
+}
+
+TEST_F(enqueue_foreign, is_waited_for)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
+}
+
+static void nop_handler(int sig)
+{
+}
+
+TEST_F(enqueue_foreign, signal_is_eintr_and_changes_nothing)
+{
+	struct sigaction sa = { .sa_handler = nop_handler };
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EINTR, s.err);
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->b);
+}
+
+TEST_F(enqueue_foreign, signal_with_restart_goes_on_waiting)
+{
+	struct sigaction sa = {
+		.sa_handler = nop_handler,
+		.sa_flags = SA_RESTART,
+	};
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
+	pthread_kill(s.thread, SIGUSR1);
+	EXPECT_FALSE(wait_until(s.done, QUIET_MS)) {
+		/* A plain -EINTR is allowed as well. */
+		TH_LOG("returned %d, errno %d", s.ret, s.err);
+	}
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
+}
+
+TEST_F(enqueue_foreign, kill_ends_the_wait)
+{
+	struct bufs *b = &self->bufs;
+	pid_t pid = fork();
+	int status;
+
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		_exit(enqueue_b(b));
+	EXPECT_FALSE(wait_until(waitpid(pid, &status, WNOHANG) == pid,
+				QUIET_MS));
+	kill(pid, SIGKILL);
+	ASSERT_TRUE(wait_until(waitpid(pid, &status, WNOHANG) == pid,
+			       WAIT_MS));
+	EXPECT_TRUE(WIFSIGNALED(status));
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->b);
+}
+
+/* The attachment may go meanwhile: too late for the one or for the other. */
+TEST_F(enqueue_foreign, detach_meanwhile)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+	uint64_t start;
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
+	start = now_ms();
+	test_cmd_detach(b->dut.fd, b->b.fd);
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	if (s.ret)
+		EXPECT_EQ(EPERM, s.err);
+	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	expect_transfer(_metadata, &b->dut, &b->b);
+}
+
+/* Everybody else goes on while one ENQUEUE waits for a fence. */
+TEST_F(enqueue_foreign, the_wait_holds_no_lock)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+	uint64_t start;
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
+
+	start = now_ms();
+	EXPECT_FALSE(block_wait(&b->b, 0));	/* the reservation lock */
+	test_cmd_attach(b->dut.fd, self->c.fd);	/* the list of blocks */
+	test_cmd_enqueue(b->dut.fd, self->c.fd, SIZE);	/* the queue */
+	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
+	test_cmd_detach(b->dut.fd, self->c.fd);
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+	EXPECT_FALSE(s.done);
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+}
+
+/* Two that wait for the same block: one gets it, the other one is told. */
+TEST_F(enqueue_foreign, two_waiters_one_wins)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s, t;
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
+	ASSERT_TRUE(sleeper_start(&t, enqueue_b, b));
+
+	/* Disabled, the winner cannot have finished before the other looks. */
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	ASSERT_TRUE(sleeper_join(&t, WAIT_MS));
+	EXPECT_EQ(-1, s.ret + t.ret);
+	EXPECT_EQ(EBUSY, s.ret ? s.err : t.err);
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
+}
+
+/* ------------------------------------------------ detach, block in flight */
+
+FIXTURE(detach_in_flight) {
+	struct bufs bufs;
+};
+
+FIXTURE_SETUP(detach_in_flight)
+{
+	struct bufs *b = &self->bufs;
+
+	bufs_setup(_metadata, b, NEED_FAULTS);
+	ASSERT_EQ(0, fault_set("stall", 1));
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+}
+
+FIXTURE_TEARDOWN(detach_in_flight)
+{
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+TEST_F(detach_in_flight, ends_normally)
+{
+	struct bufs *b = &self->bufs;
+	int fence = fence_export(&b->a);
+	uint64_t start = now_ms();
+
+	ASSERT_GE(fence, 0);
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
+	test_err_enqueue(EPERM, b->dut.fd, b->a.fd, SIZE);
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	close(fence);
+}
+
+TEST_F(detach_in_flight, can_be_attached_again)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
+
+	/* To the new attachment the old transfer is one to wait for. */
+	dut_nonblock(&b->dut, true);
+	test_err_enqueue(EAGAIN, b->dut.fd, b->a.fd, SIZE);
+
+	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->a);
+}
+
+IIO_TEST_MAIN

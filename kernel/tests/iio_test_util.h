@@ -1,0 +1,1003 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the IIO DMABUF tests share: the device under test, dma-bufs, fences,
+ * and the raw ioctls with their test_cmd_ (must work) and test_err_ (must fail
+ * in exactly this way) forms.
+ *
+ * The device is found by its name in sysfs; IIO_DEVICE in the environment names
+ * another one. Its samples must be a running 32-bit little-endian counter.
+ */
+#ifndef __IIO_TEST_UTIL_H
+#define __IIO_TEST_UTIL_H
+
+#include "kselftest_harness.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/iio/buffer.h>
+#include <linux/sync_file.h>
+#include <linux/udmabuf.h>
+
+#ifndef IIO_BUFFER_DMABUF_ATTACH_IOCTL
+struct iio_dmabuf {
+	__u32 fd;
+	__u32 flags;
+	__u64 bytes_used;
+};
+
+#define IIO_BUFFER_DMABUF_CYCLIC		(1 << 0)
+#define IIO_BUFFER_DMABUF_ATTACH_IOCTL		_IOW('i', 0x92, int)
+#define IIO_BUFFER_DMABUF_DETACH_IOCTL		_IOW('i', 0x93, int)
+#define IIO_BUFFER_DMABUF_ENQUEUE_IOCTL		_IOW('i', 0x94, struct iio_dmabuf)
+#endif
+
+#ifndef DMA_BUF_IOCTL_EXPORT_SYNC_FILE
+struct dma_buf_export_sync_file {
+	__u32 flags;
+	__s32 fd;
+};
+
+struct dma_buf_import_sync_file {
+	__u32 flags;
+	__s32 fd;
+};
+
+#define DMA_BUF_IOCTL_EXPORT_SYNC_FILE	_IOWR(DMA_BUF_BASE, 2, struct dma_buf_export_sync_file)
+#define DMA_BUF_IOCTL_IMPORT_SYNC_FILE	_IOW(DMA_BUF_BASE, 3, struct dma_buf_import_sync_file)
+#endif
+
+/* Nothing here takes that long; with a busy host under the guest it may. */
+
+#define WAIT_MS			5000	/* for what must happen */
+#define AT_ONCE_MS		2000	/* for what must not wait */
+#define QUIET_MS		50	/* for what must not happen */
+
+/*
+ * Until v6.9 the harness goes on with the test after SKIP() in the setup, and
+ * a child says "skipped" by its exit status only.
+ */
+#ifdef XFAIL_ADD
+#define SKIP_STATUS		0
+#define test_failed(_metadata)	((_metadata)->exit_code == KSFT_FAIL)
+#else
+#define SKIP_STATUS		255
+#define test_failed(_metadata)	(!(_metadata)->passed)
+#endif
+
+#define SKIP_SETUP(fmt, ...)	SKIP(_exit(SKIP_STATUS), fmt, ##__VA_ARGS__)
+
+#define EXPECT_ERRNO(_expected, _cmd)			\
+	do {						\
+		int __ret = (_cmd);			\
+		int __err = errno;			\
+							\
+		EXPECT_EQ(-1, __ret);			\
+		EXPECT_EQ(_expected, __err);		\
+	} while (0)
+
+static inline uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+
+	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
+}
+
+/* Polls @_cond, for conditions that no file descriptor reports. */
+#define wait_until(_cond, _ms)						\
+({									\
+	uint64_t __end = now_ms() + (_ms);				\
+	bool __ok;							\
+									\
+	while (!(__ok = (_cond)) && now_ms() < __end)			\
+		usleep(1000);						\
+	__ok;								\
+})
+
+/* ---------------------------------------------------------------- files */
+
+static inline int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t ret;
+	int err;
+
+	if (fd < 0)
+		return -errno;
+
+	ret = write(fd, text, strlen(text));
+	err = errno;
+	close(fd);
+
+	return ret < 0 ? -err : 0;
+}
+
+static inline int file_read(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t ret;
+
+	if (fd < 0)
+		return -errno;
+
+	ret = read(fd, text, size - 1);
+	close(fd);
+	if (ret < 0)
+		return -EIO;
+
+	text[ret] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+
+	return 0;
+}
+
+/* ---------------------------------------------- faults of the dummy DMA */
+
+#define FAULT_DIR	"/sys/kernel/debug/dma-dummy/"
+
+static inline bool fault_exists(const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), FAULT_DIR "%s", name);
+
+	return !access(path, W_OK);
+}
+
+static inline int fault_set(const char *name, unsigned long long val)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), FAULT_DIR "%s", name);
+	snprintf(text, sizeof(text), "%llu", val);
+
+	return file_write(path, text);
+}
+
+static inline long long fault_get(const char *name)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), FAULT_DIR "%s", name);
+	if (file_read(path, text, sizeof(text)))
+		return -1;
+
+	return strtoll(text, NULL, 0);
+}
+
+static inline void fault_reset(void)
+{
+	static const char * const faults[] = {
+		"stall", "rate", "refuse_prep", "fail", "short_bytes",
+		"delay_us",
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(faults); i++)
+		fault_set(faults[i], 0);
+}
+
+/* ----------------------------------------------------- device under test */
+
+#define NEED_DMABUF	(1 << 0)	/* the DMABUF ioctls */
+#define NEED_FAULTS	(1 << 1)	/* the dummy DMA controller's debugfs */
+#define NEED_REBIND	(1 << 2)	/* a driver that can be unbound */
+#define NEED_BUFINFO	(1 << 3)	/* debugfs of dma-buf */
+
+#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
+#define MAX_CHANNELS	16
+
+struct iio_dut {
+	char sysfs[PATH_MAX];		/* the IIO device */
+	char driver[PATH_MAX];		/* its parent's driver */
+	char parent[NAME_MAX];		/* its parent's name */
+	char node[NAME_MAX];		/* its character device */
+	bool faults;
+	int fd;				/* the buffer, -1 if closed */
+	unsigned int align;		/* bytes */
+	unsigned int scan_bytes;
+
+	char channel[MAX_CHANNELS][64];
+	char saved_en[MAX_CHANNELS][16];
+	unsigned int num_channels;
+	char saved_length[32];
+	char saved_rate[32];		/* sampling_frequency, if it has one */
+};
+
+static inline const char *dut_name(void)
+{
+	return getenv("IIO_DEVICE") ?: "cf-ad9361-lpc";
+}
+
+static inline int dut_attr_write(const struct iio_dut *dut, const char *attr,
+				 const char *text)
+{
+	char path[PATH_MAX + 128];
+
+	snprintf(path, sizeof(path), "%s/%s", dut->sysfs, attr);
+
+	return file_write(path, text);
+}
+
+static inline int dut_attr_read(const struct iio_dut *dut, const char *attr,
+				char *text, size_t size)
+{
+	char path[PATH_MAX + 128];
+
+	snprintf(path, sizeof(path), "%s/%s", dut->sysfs, attr);
+
+	return file_read(path, text, size);
+}
+
+static inline int dut_enable(const struct iio_dut *dut)
+{
+	return dut_attr_write(dut, "buffer0/enable", "1");
+}
+
+static inline int dut_disable(const struct iio_dut *dut)
+{
+	return dut_attr_write(dut, "buffer0/enable", "0");
+}
+
+static inline bool dut_enabled(const struct iio_dut *dut)
+{
+	char text[16] = "0";
+
+	dut_attr_read(dut, "buffer0/enable", text, sizeof(text));
+
+	return text[0] == '1';
+}
+
+static inline bool dut_attr_is(const struct iio_dut *dut, const char *attr,
+			       const char *value)
+{
+	char text[128];
+
+	return !dut_attr_read(dut, attr, text, sizeof(text)) &&
+	       !strcmp(text, value);
+}
+
+/*
+ * Fills in what follows from the name, or from the label; the number changes with
+ * each bind.
+ */
+static inline bool dut_find(struct iio_dut *dut)
+{
+	static const char dir[] = "/sys/bus/iio/devices";
+	char path[PATH_MAX];
+	struct dirent *ent;
+	bool found = false;
+	DIR *d = opendir(dir);
+
+	while (d && !found && (ent = readdir(d))) {
+		if (strncmp(ent->d_name, "iio:device", 10))
+			continue;
+		snprintf(dut->sysfs, sizeof(dut->sysfs), "%s/%.64s", dir,
+			 ent->d_name);
+		found = dut_attr_is(dut, "name", dut_name()) ||
+			dut_attr_is(dut, "label", dut_name());
+		snprintf(dut->node, sizeof(dut->node), "/dev/%.64s",
+			 ent->d_name);
+	}
+	if (d)
+		closedir(d);
+	if (!found || !realpath(dut->sysfs, path))
+		return false;
+
+	*strrchr(path, '/') = '\0';
+	snprintf(dut->parent, sizeof(dut->parent), "%s",
+		 strrchr(path, '/') + 1);
+	strcat(path, "/driver");
+	if (!realpath(path, dut->driver))
+		dut->driver[0] = '\0';
+	dut->faults = !strcmp(dut->parent, "adc-dummy") &&
+		      fault_exists("stall");
+
+	return true;
+}
+
+/* Returns the buffer's fd, or -errno */
+static inline int dut_open_fd(const struct iio_dut *dut)
+{
+	int fd, dev, ret, err;
+
+	dev = open(dut->node, O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return -errno;
+
+	fd = 0;
+	ret = ioctl(dev, IIO_BUFFER_GET_FD_IOCTL, &fd);
+	err = errno;
+	close(dev);
+
+	return ret ? -err : fd;
+}
+
+static inline void dut_close_fd(struct iio_dut *dut)
+{
+	if (dut->fd >= 0)
+		close(dut->fd);
+	dut->fd = -1;
+}
+
+static inline void dut_nonblock(const struct iio_dut *dut, bool on)
+{
+	int flags = fcntl(dut->fd, F_GETFL);
+
+	fcntl(dut->fd, F_SETFL,
+	      on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK);
+}
+
+static inline int dut_bind(const struct iio_dut *dut, const char *what)
+{
+	char path[PATH_MAX + 16];
+
+	snprintf(path, sizeof(path), "%s/%s", dut->driver, what);
+
+	return file_write(path, dut->parent);
+}
+
+static inline int dut_unbind(const struct iio_dut *dut)
+{
+	return dut_bind(dut, "unbind");
+}
+
+/* Binds again and finds the device that comes up; its node may lag behind. */
+static inline bool dut_rebind(struct iio_dut *dut)
+{
+	if (dut_bind(dut, "bind"))
+		return false;
+
+	return wait_until(dut_find(dut) && !access(dut->node, R_OK), WAIT_MS);
+}
+
+static inline void dut_channels(struct iio_dut *dut)
+{
+	char path[PATH_MAX + 16], attr[128], text[64];
+	unsigned int bits;
+	struct dirent *ent;
+	size_t len;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/buffer0", dut->sysfs);
+	d = opendir(path);
+	dut->num_channels = 0;
+	dut->scan_bytes = 0;
+	while (d && (ent = readdir(d)) && dut->num_channels < MAX_CHANNELS) {
+		len = strlen(ent->d_name);
+		if (strncmp(ent->d_name, "in_", 3) || len < 6 || len > 60 ||
+		    strcmp(ent->d_name + len - 3, "_en"))
+			continue;
+		snprintf(attr, sizeof(attr), "buffer0/%.*s_type",
+			 (int)len - 3, ent->d_name);
+		if (dut_attr_read(dut, attr, text, sizeof(text)) ||
+		    sscanf(text, "%*[^/]/%u", &bits) != 1)
+			continue;
+
+		snprintf(dut->channel[dut->num_channels], 64, "%.63s",
+			 ent->d_name);
+		dut->num_channels++;
+		dut->scan_bytes += bits / 8;
+	}
+	if (d)
+		closedir(d);
+}
+
+static inline void dut_scan_all(struct iio_dut *dut)
+{
+	char attr[128];
+	unsigned int i;
+
+	dut_channels(dut);
+	for (i = 0; i < dut->num_channels; i++) {
+		snprintf(attr, sizeof(attr), "buffer0/%s", dut->channel[i]);
+		dut_attr_read(dut, attr, dut->saved_en[i], 16);
+		dut_attr_write(dut, attr, "1");
+	}
+}
+
+static inline void dut_scan_restore(const struct iio_dut *dut)
+{
+	char attr[128];
+	unsigned int i;
+
+	for (i = 0; i < dut->num_channels; i++) {
+		snprintf(attr, sizeof(attr), "buffer0/%s", dut->channel[i]);
+		dut_attr_write(dut, attr, dut->saved_en[i]);
+	}
+	dut_attr_write(dut, "buffer0/length", dut->saved_length);
+	if (dut->faults)
+		dut_attr_write(dut, "sampling_frequency", dut->saved_rate);
+}
+
+/* In read() mode one block is half the buffer. */
+static inline int dut_set_block_bytes(const struct iio_dut *dut, size_t bytes)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%zu", 2 * bytes / dut->scan_bytes);
+
+	return dut_attr_write(dut, "buffer0/length", text);
+}
+
+static inline int iio_attach(int buf, int dmabuf)
+{
+	return ioctl(buf, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &dmabuf);
+}
+
+static inline int iio_detach(int buf, int dmabuf)
+{
+	return ioctl(buf, IIO_BUFFER_DMABUF_DETACH_IOCTL, &dmabuf);
+}
+
+static inline int iio_enqueue_flags(int buf, int dmabuf, __u64 bytes,
+				    __u32 flags)
+{
+	struct iio_dmabuf req = {
+		.fd = dmabuf,
+		.flags = flags,
+		.bytes_used = bytes,
+	};
+
+	return ioctl(buf, IIO_BUFFER_DMABUF_ENQUEUE_IOCTL, &req);
+}
+
+static inline int iio_enqueue(int buf, int dmabuf, __u64 bytes)
+{
+	return iio_enqueue_flags(buf, dmabuf, bytes, 0);
+}
+
+#define test_cmd_attach(_buf, _dmabuf) \
+	ASSERT_EQ(0, iio_attach(_buf, _dmabuf))
+#define test_err_attach(_errno, _buf, _dmabuf) \
+	EXPECT_ERRNO(_errno, iio_attach(_buf, _dmabuf))
+#define test_cmd_detach(_buf, _dmabuf) \
+	ASSERT_EQ(0, iio_detach(_buf, _dmabuf))
+#define test_err_detach(_errno, _buf, _dmabuf) \
+	EXPECT_ERRNO(_errno, iio_detach(_buf, _dmabuf))
+#define test_cmd_enqueue(_buf, _dmabuf, _bytes) \
+	ASSERT_EQ(0, iio_enqueue(_buf, _dmabuf, _bytes))
+#define test_err_enqueue(_errno, _buf, _dmabuf, _bytes) \
+	EXPECT_ERRNO(_errno, iio_enqueue(_buf, _dmabuf, _bytes))
+
+/*
+ * Brings the device to the state every test starts from: disabled, all
+ * channels, no rate and no faults, buffer fd open, read() mode. A test that ran out of time
+ * was killed and left the device as it was: a new bind cleans that up, so that
+ * one failure does not spread.
+ */
+static inline void dut_setup(struct __test_metadata *_metadata,
+			     struct iio_dut *dut, unsigned int needs)
+{
+	char text[32];
+
+	dut->fd = -1;
+	if (!dut_find(dut))
+		SKIP_SETUP("no IIO device %s", dut_name());
+	if ((needs & NEED_FAULTS) && !dut->faults)
+		SKIP_SETUP("%s is not on the dummy DMA controller", dut_name());
+	if ((needs & NEED_REBIND) && !dut->driver[0])
+		SKIP_SETUP("%s has no driver to unbind", dut_name());
+	if ((needs & NEED_BUFINFO) && access(BUFINFO, R_OK))
+		SKIP_SETUP("no " BUFINFO);
+
+	if (dut->faults && (fault_get("stall") == 1 || dut_enabled(dut))) {
+		fault_reset();
+		dut_disable(dut);
+		dut_unbind(dut);
+		ASSERT_TRUE(dut_rebind(dut));
+	}
+	ASSERT_EQ(0, dut_disable(dut));
+
+	ASSERT_EQ(0, dut_attr_read(dut, "buffer0/length", dut->saved_length,
+				   sizeof(dut->saved_length)));
+	dut_attr_read(dut, "sampling_frequency", dut->saved_rate,
+		      sizeof(dut->saved_rate));
+	if (dut->faults)
+		dut_attr_write(dut, "sampling_frequency", "0");
+	if (!dut_attr_read(dut, "buffer0/length_align_bytes", text, 32))
+		dut->align = atoi(text);
+	dut_scan_all(dut);
+	ASSERT_NE(0, dut->scan_bytes);
+
+	dut->fd = dut_open_fd(dut);
+	ASSERT_GE(dut->fd, 0);
+
+	if (!(needs & NEED_DMABUF) || !iio_attach(dut->fd, -1))
+		return;
+	if (errno == ENOTTY)
+		SKIP_SETUP("kernel without the IIO DMABUF interface");
+	if (errno == EPERM && !dut->faults)
+		SKIP_SETUP("%s cannot do DMABUFs", dut_name());
+}
+
+/* After a failed test nothing is known about the device: bind it anew. */
+static inline void dut_teardown(struct __test_metadata *_metadata,
+				struct iio_dut *dut)
+{
+	if (dut->faults)
+		fault_reset();
+	dut_disable(dut);
+	dut_close_fd(dut);
+	if (test_failed(_metadata) && dut->faults) {
+		dut_unbind(dut);
+		dut_rebind(dut);
+		return;
+	}
+	dut_scan_restore(dut);
+}
+
+/* ------------------------------------------------------------- dma-bufs */
+
+struct block {
+	int fd;
+	size_t size;
+	uint32_t *map;
+	char name[DMA_BUF_NAME_LEN];	/* as it shows in bufinfo */
+};
+
+static inline int heap_alloc(const char *heap, size_t size)
+{
+	struct dma_heap_allocation_data req = {
+		.len = size,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	char path[NAME_MAX];
+	int fd, ret, err;
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%.128s", heap);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+
+	ret = ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &req);
+	err = errno;
+	close(fd);
+
+	return ret ? -err : (int)req.fd;
+}
+
+/*
+ * With @reverse the pages are handed over last page first, so that they do not
+ * coalesce and each one is an entry of its own.
+ */
+static inline int udmabuf_alloc(size_t size, bool reverse)
+{
+	size_t page = sysconf(_SC_PAGESIZE), i, n = reverse ? size / page : 1;
+	struct udmabuf_create_list *list;
+	int dev, memfd, fd = -1, err;
+
+	dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return -errno;
+
+	memfd = memfd_create("iio-test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+	list = calloc(1, sizeof(*list) + n * sizeof(list->list[0]));
+	if (!list || memfd < 0 || ftruncate(memfd, size) ||
+	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK)) {
+		err = errno;
+		goto out;
+	}
+
+	list->flags = UDMABUF_FLAGS_CLOEXEC;
+	list->count = n;
+	for (i = 0; i < n; i++) {
+		list->list[i].memfd = memfd;
+		list->list[i].size = size / n;
+		list->list[i].offset = size - (i + 1) * (size / n);
+	}
+	fd = ioctl(dev, UDMABUF_CREATE_LIST, list);
+	err = errno;
+out:
+	free(list);
+	if (memfd >= 0)
+		close(memfd);
+	close(dev);
+
+	return fd < 0 ? -err : fd;
+}
+
+static inline int block_wrap(struct block *blk, int fd, size_t size)
+{
+	static unsigned int serial;
+
+	if (fd < 0)
+		return fd;
+
+	blk->fd = fd;
+	blk->size = size;
+	blk->map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (blk->map == MAP_FAILED) {
+		close(fd);
+		return -ENOMEM;
+	}
+
+	/* Without the name only the tests that look into bufinfo suffer. */
+	snprintf(blk->name, sizeof(blk->name), "iio-test-%d-%u", getpid(),
+		 serial++);
+	ioctl(fd, DMA_BUF_SET_NAME, blk->name);
+
+	return 0;
+}
+
+/* Any exporter will do */
+static inline int block_alloc(struct block *blk, size_t size)
+{
+	int fd = heap_alloc("system", size);
+
+	if (fd < 0)
+		fd = udmabuf_alloc(size, false);
+
+	return block_wrap(blk, fd, size);
+}
+
+static inline void block_free(struct block *blk)
+{
+	if (blk->map)
+		munmap(blk->map, blk->size);
+	if (blk->map)
+		close(blk->fd);
+	blk->map = NULL;
+}
+
+static inline int block_sync(const struct block *blk, __u64 flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	return ioctl(blk->fd, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+static inline int block_begin_read(const struct block *blk)
+{
+	return block_sync(blk, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+}
+
+static inline int block_end_read(const struct block *blk)
+{
+	return block_sync(blk, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+}
+
+static inline void block_fill(const struct block *blk, int byte)
+{
+	block_sync(blk, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	memset(blk->map, byte, blk->size);
+	block_sync(blk, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+}
+
+/* True if no transfer writes to the block any more; false: still pending */
+static inline bool block_wait(const struct block *blk, int ms)
+{
+	struct pollfd pfd = { .fd = blk->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, ms) == 1 && (pfd.revents & POLLIN);
+}
+
+/*
+ * Looks the block up in bufinfo, also when no fd is left.
+ * Returns the number of attached devices, -1 if the dma-buf is gone.
+ */
+static inline int block_attachments(const struct block *blk, char *dev,
+				    size_t size)
+{
+	char line[512], *name;
+	FILE *f = fopen(BUFINFO, "r");
+	bool found = false, devices = false;
+	int count = -1;
+
+	while (f && count < 0 && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\n")] = '\0';
+		name = strrchr(line, '\t');
+		if (!found) {
+			found = name && !strcmp(name + 1, blk->name);
+		} else if (sscanf(line, "Total %d devices", &count) == 1) {
+			break;
+		} else if (devices && dev) {
+			snprintf(dev, size, "%.*s", (int)size - 1, line + 1);
+		} else {
+			devices = !strcmp(line, "\tAttached Devices:");
+		}
+	}
+	if (f)
+		fclose(f);
+
+	return count;
+}
+
+static inline bool block_alive(const struct block *blk)
+{
+	return block_attachments(blk, NULL, 0) >= 0;
+}
+
+/* --------------------------------------------------------------- fences */
+
+/*
+ * Takes what readers of the block would wait for. This has to happen before
+ * the fence signals: a signalled one is not exported any more.
+ */
+static inline int fence_export(const struct block *blk)
+{
+	struct dma_buf_export_sync_file req = { .flags = DMA_BUF_SYNC_READ };
+
+	if (ioctl(blk->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &req))
+		return -errno;
+
+	return req.fd;
+}
+
+/* Makes writers and readers of the block wait for somebody else's fence */
+static inline int fence_import(const struct block *blk, int fence)
+{
+	struct dma_buf_import_sync_file req = {
+		.flags = DMA_BUF_SYNC_WRITE,
+		.fd = fence,
+	};
+
+	return ioctl(blk->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &req);
+}
+
+/* 0 pending, 1 signalled, < 0 signalled with this error */
+static inline int fence_status(int fence)
+{
+	struct sync_file_info info = { .num_fences = 0 };
+
+	if (ioctl(fence, SYNC_IOC_FILE_INFO, &info))
+		return -EBADF;
+
+	return info.status;
+}
+
+static inline int fence_wait(int fence, int ms)
+{
+	struct pollfd pfd = { .fd = fence, .events = POLLIN };
+
+	poll(&pfd, 1, ms);
+
+	return fence_status(fence);
+}
+
+/* -------------------------------------------------------------- samples */
+
+/*
+ * Checks that @words samples continue the counter at *@next, or start it if
+ * !*@started. Returns how many of them did before the first wrong one.
+ */
+static inline size_t counter_check(const uint32_t *data, size_t words,
+				   uint32_t *next, bool *started)
+{
+	size_t i;
+
+	if (words && !*started) {
+		*next = data[0];
+		*started = true;
+	}
+	for (i = 0; i < words; i++, (*next)++)
+		if (data[i] != *next)
+			break;
+
+	return i;
+}
+
+#define EXPECT_COUNTER(_data, _bytes, _next, _started)			\
+	EXPECT_EQ((_bytes) / 4,						\
+		  counter_check(_data, (_bytes) / 4, _next, _started))
+
+/* Reads @bytes from the enabled buffer, in read() mode, and checks them. */
+static inline void expect_read(struct __test_metadata *_metadata,
+			       const struct iio_dut *dut, size_t bytes,
+			       uint32_t *next, bool *started)
+{
+	struct pollfd pfd = { .fd = dut->fd, .events = POLLIN };
+	uint32_t *data = malloc(bytes);
+	ssize_t ret;
+	size_t pos;
+
+	ASSERT_NE(NULL, data);
+	for (pos = 0; pos < bytes; pos += ret) {
+		ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
+		ASSERT_EQ(POLLIN, pfd.revents & (POLLIN | POLLERR));
+		ret = read(dut->fd, (char *)data + pos, bytes - pos);
+		ASSERT_GT(ret, 0);
+	}
+	EXPECT_COUNTER(data, bytes, next, started);
+	free(data);
+}
+
+/* The device, open and disabled, gives samples in read() mode. */
+static inline void expect_read_mode_works(struct __test_metadata *_metadata,
+					  const struct iio_dut *dut)
+{
+	bool started = false;
+	uint32_t next;
+
+	ASSERT_EQ(0, dut_set_block_bytes(dut, 4096));
+	ASSERT_EQ(0, dut_enable(dut));
+	expect_read(_metadata, dut, 16384, &next, &started);
+	EXPECT_EQ(0, dut_disable(dut));
+}
+
+/* One transfer into an attached block that is not queued. */
+static inline void expect_transfer(struct __test_metadata *_metadata,
+				   const struct iio_dut *dut,
+				   const struct block *blk)
+{
+	bool started = false;
+	uint32_t next;
+
+	block_fill(blk, 0xa5);
+	test_cmd_enqueue(dut->fd, blk->fd, blk->size);
+	ASSERT_TRUE(block_wait(blk, WAIT_MS));
+	ASSERT_EQ(0, block_begin_read(blk));
+	EXPECT_COUNTER(blk->map, blk->size, &next, &started);
+	EXPECT_EQ(0, block_end_read(blk));
+}
+
+/* The device, open and disabled, gives samples in DMABUF mode. */
+static inline void expect_dmabuf_mode_works(struct __test_metadata *_metadata,
+					    const struct iio_dut *dut)
+{
+	struct block blk;
+
+	ASSERT_EQ(0, block_alloc(&blk, 16384));
+	test_cmd_attach(dut->fd, blk.fd);
+	ASSERT_EQ(0, dut_enable(dut));
+	expect_transfer(_metadata, dut, &blk);
+	EXPECT_EQ(0, dut_disable(dut));
+	test_cmd_detach(dut->fd, blk.fd);
+	block_free(&blk);
+}
+
+/* -------------------------------------------------------------- sleepers */
+
+/* A call that is expected to sleep, in a thread of its own */
+struct sleeper {
+	int (*fn)(void *arg);
+	void *arg;
+	pthread_t thread;
+	volatile pid_t tid;
+	volatile bool done;
+	int ret;
+	int err;
+};
+
+static inline void *sleeper_main(void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->tid = syscall(SYS_gettid);
+	s->ret = s->fn(s->arg);
+	s->err = errno;
+	__sync_synchronize();
+	s->done = true;
+
+	return NULL;
+}
+
+static inline bool sleeper_sleeps(const struct sleeper *s)
+{
+	char path[64], text[256], *state;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", s->tid);
+	if (!s->tid || s->done || file_read(path, text, sizeof(text)))
+		return false;
+
+	state = strrchr(text, ')');
+
+	return state && (state[2] == 'S' || state[2] == 'D');
+}
+
+/* Returns true once the call sleeps; false if it came back instead. */
+static inline bool sleeper_start(struct sleeper *s, int (*fn)(void *),
+				 void *arg)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+	unsigned int seen = 0;
+
+	memset(s, 0, sizeof(*s));
+	s->fn = fn;
+	s->arg = arg;
+	if (pthread_create(&s->thread, NULL, sleeper_main, s))
+		return false;
+
+	/* Page faults sleep too: only a state that stays counts. */
+	while (seen < 5 && !s->done && now_ms() < end) {
+		seen = sleeper_sleeps(s) ? seen + 1 : 0;
+		usleep(1000);
+	}
+
+	return seen == 5;
+}
+
+/* True if the call came back in time, with ret and err filled in. */
+static inline bool sleeper_join(struct sleeper *s, int ms)
+{
+	if (!wait_until(s->done, ms))
+		return false;
+
+	pthread_join(s->thread, NULL);
+
+	return true;
+}
+
+/* ------------------------------------------------------------------ main */
+
+static inline bool test_selected(int argc, char **argv,
+				 const struct __fixture_metadata *f,
+				 const struct __test_metadata *t)
+{
+	bool include = true, selected = false, any = false;
+	char name[256];
+	int i;
+
+	snprintf(name, sizeof(name), "%s.%s", f->name, t->name);
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "-x")) {
+			include = false;
+			continue;
+		}
+		any |= include;
+		if (!fnmatch(argv[i], name, 0)) {
+			if (!include)
+				return false;
+			selected = true;
+		}
+		include = true;
+	}
+
+	return selected || !any;
+}
+
+/*
+ * Older harnesses cannot select tests. This takes patterns of the form
+ * fixture.test to run, or to leave out after -x, and -l to list the names.
+ */
+static int iio_test_main(int argc, char **argv)
+{
+	bool list = argc == 2 && !strcmp(argv[1], "-l");
+	struct __fixture_metadata *f;
+	struct __test_metadata **t;
+	unsigned int n = 0;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	for (f = __fixture_list; f; f = f->next) {
+		for (t = &f->tests; *t; ) {
+			if (list) {
+				printf("%s.%s\n", f->name, (*t)->name);
+			} else if (!test_selected(argc, argv, f, *t)) {
+				*t = (*t)->next;
+				continue;
+			}
+			t = &(*t)->next;
+			n++;
+		}
+	}
+	if (list)
+		return KSFT_PASS;
+	if (!n) {
+		printf("TAP version 13\n1..0 # SKIP no test of that name\n");
+		return KSFT_SKIP;
+	}
+
+	return test_harness_run(1, argv);
+}
+
+#define IIO_TEST_MAIN					\
+	int main(int argc, char **argv)			\
+	{						\
+		return iio_test_main(argc, argv);	\
+	}
+
+#endif /* __IIO_TEST_UTIL_H */
