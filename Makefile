@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The door to everything. `make help` lists the targets; each of them is one
+# script in ci/ (or the Makefile of a folder), which can be run by hand as well.
+
+BASE ?= 6.1
+CONFIG ?= zcu102
+BUILD ?= $(CURDIR)/build
+OUT = $(BUILD)/out/$(BASE)-$(subst $(eval ) ,-,$(CONFIG))
+KERNEL ?= $(OUT)/Image
+GUEST = ci/guest -k $(OUT)/Image -o $(BUILD)/guest $(GUEST_ARGS)
+
+export BUILD V
+
+.DEFAULT_GOAL := help
+
+## For everybody
+bench: setup		## build all, boot it, compare file I/O with DMABUF
+	@ci/bench $(BENCH_ARGS)
+
+check: setup		## run all tests (about half an hour the first time)
+	@ci/check
+
+check-fast: setup	## the tests that need no kernel build
+	@ci/check --fast
+
+setup:			## install what ci/packages lists and this machine lacks
+	@ci/setup
+
+## For developers of the series
+tree: setup		## the kernel tree with the series: build/linux-$(BASE)
+	@ci/tree $(BASE)
+
+patches:		## write patches/ and series back from that tree
+	@ci/export
+
+check-series:		## does the series apply, and read well?
+	@ci/check-series $(BASE)
+
+check-builds:		## does every patch build without a new warning?
+	@ci/check-builds
+
+## The guest
+kernel: tree		## kernel, modules and initramfs: build/out/$(BASE)-$(CONFIG)
+	@ci/assemble $(BASE) $(CONFIG)
+
+guest: kernel		## run a command there: make guest CMD='dmesg | tail'
+	@$(GUEST) -- '$(CMD)'
+
+shell: kernel		## a shell there
+	@$(GUEST) --interactive
+
+board: setup		## a console on the virtual board: make board KERNEL=path/to/Image
+	@kernel/board/run $(if $(BOARD),-D $(BOARD)) $(if $(GDB),--gdb) \
+		$(if $(DTB),-d $(DTB)) $(if $(INITRD),-i $(INITRD)) -k $(KERNEL) --interactive
+
+clean:			## remove build/, with the tree and what is committed in it
+	@ci/clean
+
+help:			## this text
+	@awk '/^## / { print ""; print substr($$0, 4) ":" } \
+	      /^[a-z-]+:.*\t## / { sub(/:.*\t## /, "\t"); split($$0, t, "\t"); \
+	      printf "  make %-14s %s\n", t[1], t[2] }' $(MAKEFILE_LIST)
+
+.PHONY: bench check check-fast setup tree patches check-series check-builds \
+	kernel guest shell board clean help
