@@ -18,6 +18,8 @@ BUILD=${BUILD:-$root/build}
 cache=${IIO_DMABUF_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/iio-dmabuf}
 branch=iio-dmabuf
 base_ref=refs/tags/base
+# What ci/tree put on the branch: anything else there is somebody's work.
+applied_ref=refs/iio-dmabuf/applied
 }
 
 # Scripts compare and cut text: no locale may change what tools print.
