@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -41,6 +40,7 @@ static int sync_start(struct xfer *x, struct dmabuf_block *b)
 
 	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
 	x->syscalls++;
+	xfer_step(x, STEP_SYNC);
 	if (!ret)
 		b->synced = true;
 	return ret;
@@ -48,12 +48,16 @@ static int sync_start(struct xfer *x, struct dmabuf_block *b)
 
 static int sync_end(struct xfer *x, struct dmabuf_block *b)
 {
+	int ret;
+
 	if (!b->synced)
 		return 0;
 
 	b->synced = false;
 	x->syscalls++;
-	return sync_ioctl(b->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	xfer_step(x, STEP_SYNC);
+	return ret;
 }
 
 static bool wants_sync(const struct xfer *x)
@@ -118,6 +122,7 @@ static int enqueue(struct xfer *x, struct dmabuf_block *b)
 	};
 	int ret;
 
+	b->enqueued_at = x->mark;
 	do {
 		ret = ioctl(x->fd, IIO_BUFFER_DMABUF_ENQUEUE_IOCTL, &req);
 		x->syscalls++;
@@ -125,7 +130,10 @@ static int enqueue(struct xfer *x, struct dmabuf_block *b)
 
 	if (ret && errno == EINTR)
 		return -EINTR;
-	return ret ? enqueue_failed(x, -errno) : 0;
+	if (ret)
+		return enqueue_failed(x, -errno);
+	xfer_step(x, STEP_ENQUEUE);
+	return 0;
 }
 
 static int map_block(struct xfer *x, struct dmabuf_block *b)
@@ -150,14 +158,21 @@ static int map_block(struct xfer *x, struct dmabuf_block *b)
 	return ret;
 }
 
+static uint64_t alloc_bytes(const struct xfer *x)
+{
+	uint64_t unit = x->cfg->alloc_unit;
+
+	return unit ? (x->block_bytes + unit - 1) / unit * unit : x->block_bytes;
+}
+
 static int make_block(struct xfer *x, struct dmabuf_block *b)
 {
 	int ret;
 
-	ret = exporter_alloc(&x->exporter, x->block_bytes, &b->fd);
+	ret = exporter_alloc(&x->exporter, alloc_bytes(x), &b->fd);
 	if (ret) {
 		b->fd = -1;
-		return exporter_alloc_failed(&x->exporter, x->block_bytes, ret);
+		return exporter_alloc_failed(&x->exporter, alloc_bytes(x), ret);
 	}
 
 	if (wants_sync(x)) {
@@ -166,6 +181,10 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 			return fail(ST_FAIL, "cannot map memory of %s: %s",
 				    x->exporter.name, strerror(-ret));
 	}
+
+	/* The mapping that this makes is gone before the device gets the block */
+	if (x->cfg->layout && layout_add(&x->layout, b->fd, x->block_bytes))
+		x->layout = (struct layout){ .dmabufs = 0 };
 
 	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
 		return attach_failed(x, -errno);
@@ -198,7 +217,7 @@ static int make_ring(struct xfer *x, const char *exporter)
 	int ret;
 
 	ret = memory_check(x->cfg->root, "blocks",
-			   (uint64_t)x->nblocks * x->block_bytes);
+			   x->nblocks * alloc_bytes(x));
 	if (ret)
 		return ret;
 
@@ -264,6 +283,7 @@ static int dmabuf_open(struct xfer *x)
 	if (!ret)
 		ret = x->cfg->exporter ? make_ring(x, x->cfg->exporter) :
 					 make_any_ring(x);
+	x->mark = now_ns();
 	for (i = 0; !ret && i < x->nblocks; i++)
 		ret = enqueue(x, &x->block[i]);
 	if (!ret)
@@ -276,14 +296,11 @@ static int dmabuf_get(struct xfer *x, struct view *view)
 	struct dmabuf_block *b = &x->block[x->next];
 	int ret;
 
-	ret = wait_fd(b->fd, POLLIN, x->timeout_ms);
-	x->syscalls++;
-	if (ret == 0)
-		return xfer_no_data(x);
-	if (ret == -EINTR)
+	ret = xfer_wait(x, b->fd, "a block");
+	if (ret)
 		return ret;
-	if (ret < 0)
-		return fail(ST_FAIL, "poll on a block: %s", strerror(-ret));
+	if (x->cfg->times)
+		hist_add(&x->latency, x->mark - b->enqueued_at);
 
 	if (wants_sync(x)) {
 		ret = sync_start(x, b);

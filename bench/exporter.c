@@ -17,10 +17,34 @@
 #include <unistd.h>
 
 #define HEAPS "dev/dma_heap"
+#define HUGE_PAGE (UINT64_C(2) << 20)
+
+#ifndef MFD_HUGE_2MB
+#define MFD_HUGE_2MB (21u << 26)
+#endif
+
+static const char *const udmabufs[] = {
+	"udmabuf", "udmabuf:scattered", "udmabuf:thp", "udmabuf:huge", NULL,
+};
 
 static const char *heap_name(const char *name)
 {
 	return strncmp(name, "heap:", 5) ? NULL : name + 5;
+}
+
+bool exporter_name_valid(const char *name)
+{
+	const char *heap = heap_name(name);
+	size_t i;
+
+	if (strlen(name) >= EXPORTER_NAME)
+		return false;
+	if (heap)
+		return *heap && !strchr(heap, '/');
+	for (i = 0; udmabufs[i]; i++)
+		if (!strcmp(name, udmabufs[i]))
+			return true;
+	return false;
 }
 
 static size_t add(char names[][EXPORTER_NAME], size_t n, size_t max,
@@ -101,16 +125,56 @@ static int heap_alloc(int heap, uint64_t bytes, int *dmabuf)
 	return 0;
 }
 
-static int udmabuf_alloc(int dev, uint64_t bytes, int *dmabuf)
+static bool is_variant(const char *name, const char *variant)
 {
+	const char *colon = strchr(name, ':');
+
+	return colon && !strcmp(colon + 1, variant);
+}
+
+/*
+ * Pages get their memory when they are touched first, and the kernel hands out
+ * neighbours in turn. So all even pages first, then all odd ones.
+ */
+static void scatter(volatile char *data, uint64_t bytes, uint64_t page)
+{
+	uint64_t first, at;
+
+	for (first = 0; first < 2; first++)
+		for (at = first * page; at < bytes; at += 2 * page)
+			data[at] = 0;
+}
+
+static int place_pages(int memfd, const char *name, uint64_t bytes, uint64_t page)
+{
+	char *data;
+
+	data = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	if (data == MAP_FAILED)
+		return -errno;
+	if (is_variant(name, "thp")) {
+		madvise(data, bytes, MADV_HUGEPAGE);
+		memset(data, 0, bytes);
+	} else {
+		scatter(data, bytes, page);
+	}
+	munmap(data, bytes);
+	return 0;
+}
+
+static int udmabuf_alloc(int dev, const char *name, uint64_t bytes, int *dmabuf)
+{
+	bool huge = is_variant(name, "huge");
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t unit = huge ? HUGE_PAGE : page;
 	struct udmabuf_create req = {
 		.flags = UDMABUF_FLAGS_CLOEXEC,
-		.size = (bytes + page - 1) / page * page,
+		.size = (bytes + unit - 1) / unit * unit,
 	};
 	int memfd, ret = 0;
 
-	memfd = memfd_create("iio_rwbench", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	memfd = memfd_create("iio_rwbench", MFD_CLOEXEC | MFD_ALLOW_SEALING |
+			     (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0u));
 	if (memfd < 0)
 		return -errno;
 
@@ -118,6 +182,8 @@ static int udmabuf_alloc(int dev, uint64_t bytes, int *dmabuf)
 	if (ftruncate(memfd, (off_t)req.size) ||
 	    fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
 		ret = -errno;
+	if (!ret && strchr(name, ':') && !huge)
+		ret = place_pages(memfd, name, req.size, page);
 	if (!ret) {
 		*dmabuf = ioctl(dev, UDMABUF_CREATE, &req);
 		if (*dmabuf < 0)
@@ -131,7 +197,7 @@ static int udmabuf_alloc(int dev, uint64_t bytes, int *dmabuf)
 int exporter_alloc(const struct exporter *ex, uint64_t bytes, int *dmabuf)
 {
 	return heap_name(ex->name) ? heap_alloc(ex->fd, bytes, dmabuf) :
-				     udmabuf_alloc(ex->fd, bytes, dmabuf);
+				     udmabuf_alloc(ex->fd, ex->name, bytes, dmabuf);
 }
 
 int exporter_open_failed(const char *root, const char *name, int err)
@@ -163,7 +229,9 @@ int exporter_alloc_failed(const struct exporter *ex, uint64_t bytes, int err)
 {
 	const char *hint = "";
 
-	if (err == -EINVAL && !heap_name(ex->name))
+	if (err == -EBADFD && is_variant(ex->name, "huge"))
+		hint = "; udmabuf takes the pool of huge pages from Linux 6.12 on";
+	else if (err == -EINVAL && !heap_name(ex->name))
 		hint = "; larger than the parameter size_limit_mb of udmabuf allows?";
 	else if (err == -ENOMEM)
 		hint = "; use fewer or smaller blocks (--blocks, -b)";

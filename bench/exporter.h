@@ -2,6 +2,7 @@
 #ifndef RWBENCH_EXPORTER_H
 #define RWBENCH_EXPORTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,13 @@ struct exporter {
 	char name[EXPORTER_NAME];	/* heap:system, udmabuf */
 	int fd;
 };
+
+/*
+ * heap:NAME, or a file in memory made into a DMABUF: udmabuf, udmabuf:scattered
+ * (no two pages of it side by side), udmabuf:thp (transparent huge pages, where
+ * sysfs allows them) and udmabuf:huge (of the pool of huge pages).
+ */
+bool exporter_name_valid(const char *name);
 
 /* What may be tried, best first. Returns how many. */
 size_t exporter_candidates(const char *root, char names[][EXPORTER_NAME],

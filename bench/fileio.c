@@ -92,18 +92,13 @@ static int fileio_get(struct xfer *x, struct view *view)
 
 	/* read() ends where a block of the kernel ends, which may be early */
 	while (done < x->block_bytes) {
-		ret = wait_fd(x->fd, POLLIN, x->timeout_ms);
-		x->syscalls++;
-		if (ret == 0)
-			return xfer_no_data(x);
-		if (ret == -EINTR)
+		ret = xfer_wait(x, x->fd, "the buffer");
+		if (ret)
 			return ret;
-		if (ret < 0)
-			return fail(ST_FAIL, "poll on the buffer of %s: %s",
-				    x->dev->name, strerror(-ret));
 
 		n = read(x->fd, (char *)x->data + done, x->block_bytes - done);
 		x->syscalls++;
+		xfer_step(x, STEP_READ);
 		if (n < 0 && errno == EINTR)
 			return -EINTR;
 		if (n < 0 && errno == EAGAIN) {

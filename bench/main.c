@@ -9,8 +9,11 @@
 #include "options.h"
 #include "rate.h"
 #include "report.h"
+#include "sweep.h"
+#include "sweep_report.h"
 #include "sysfs.h"
 #include "wait.h"
+#include "zerocopy.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +24,7 @@
 
 static struct cfg cfg;
 static struct iio_dev dev;
+static struct sweep sweep;
 static struct result results[2 * MAX_SIZES];
 
 static void print_error(const char *text)
@@ -170,6 +174,17 @@ static int run_stream(struct report *rep)
 	return ret;
 }
 
+static int run_command(struct report *rep)
+{
+	if (cfg.sweep) {
+		int ret = sweep_run(&sweep, &cfg, &dev, sweep_report_doing);
+
+		report_progress_end();
+		return ret;
+	}
+	return cfg.benchmark ? run_benchmark(rep) : run_stream(rep);
+}
+
 /* What the results mean for the exit status, when nothing failed */
 static int judge(const struct report *rep)
 {
@@ -182,7 +197,7 @@ static int judge(const struct report *rep)
 	}
 	if (!good)
 		return fail(ST_DATA, "data was lost or is wrong");
-	if (wait_stopped() && cfg_bounded(&cfg) &&
+	if (wait_stopped() && (cfg.sweep || cfg_bounded(&cfg)) &&
 	    (interrupted || !rep->nresults))
 		return fail(ST_FAIL, "ended early by signal %d", wait_signal());
 	return 0;
@@ -192,6 +207,13 @@ static int judge(const struct report *rep)
 static int first_failure(const struct report *rep, int status)
 {
 	size_t i;
+
+	for (i = 0; i < sweep.npoints; i++) {
+		if (sweep.point[i].status != status)
+			continue;
+		fail_clear();
+		return fail(status, "%s", sweep.point[i].error);
+	}
 
 	for (i = 0; i < rep->nresults; i++) {
 		const struct result *r = &results[i];
@@ -215,7 +237,7 @@ static int run(struct report *rep)
 	if (!ret) {
 		rep->rate = iio_rate(&dev);
 		report_progress_init(&cfg, text_stream());
-		ret = cfg.benchmark ? run_benchmark(rep) : run_stream(rep);
+		ret = run_command(rep);
 		err = cfg.find_max_rate ? find_rates(rep) : 0;
 		if (!ret)
 			ret = err;
@@ -241,7 +263,11 @@ static void print_text(const struct report *rep)
 	FILE *out = text_stream();
 
 	/* JSON on standard output is in place of the table */
-	if (!rep->nresults || (cfg.json && !cfg.json_file))
+	if (cfg.json && !cfg.json_file)
+		return;
+	if (sweep.npoints)
+		sweep_report_table(out, rep, &sweep);
+	if (!rep->nresults)
 		return;
 	if (!cfg.benchmark) {
 		report_stream(out, &results[0]);
@@ -273,7 +299,10 @@ static int close_json(FILE *json, const struct report *rep)
 
 	if (!json)
 		return 0;
-	report_json(json, rep);
+	if (cfg.sweep)
+		sweep_report_json(json, rep, &sweep);
+	else
+		report_json(json, rep);
 	bad = fflush(json) || ferror(json);
 	if (json != stdout)
 		bad |= fclose(json);
@@ -303,7 +332,7 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = wait_init(sysfs_restore_emergency);
 	if (!ret)
-		ret = run(&rep);
+		ret = cfg.zerocopy ? zerocopy_run(&cfg, stdout) : run(&rep);
 
 	rep.status = ret;
 	rep.error = ret ? fail_text() : NULL;
@@ -318,5 +347,6 @@ int main(int argc, char **argv)
 		print_error(fail_text());
 		ret = err;
 	}
+	sweep_free(&sweep);
 	return ret;
 }

@@ -23,6 +23,7 @@ struct window {
 	uint64_t limit_ns;
 	uint64_t least_blocks;
 	uint64_t syscalls;
+	struct count instructions;
 	uint64_t tick;			/* begin of the running interval */
 	uint64_t tick_bytes;
 };
@@ -34,9 +35,37 @@ struct window {
  */
 int xfer_enable(struct xfer *x)
 {
-	if (!x->cfg->trial_blocks)
+	if (!x->cfg->trial)
 		usage_read(&x->usage, x->cfg->root);
 	return iio_enable(x->dev, x->block_bytes);
+}
+
+void xfer_step(struct xfer *x, enum step step)
+{
+	uint64_t now;
+
+	if (!x->cfg->times)
+		return;
+	now = now_ns();
+	x->step_ns[step] += now - x->mark;
+	x->mark = now;
+}
+
+int xfer_wait(struct xfer *x, int fd, const char *what)
+{
+	int ret;
+
+	ret = wait_fd(fd, POLLIN, x->timeout_ms);
+	x->syscalls++;
+	xfer_step(x, STEP_WAIT);
+	if (ret > 0)
+		return 0;
+	if (ret == 0)
+		return xfer_no_data(x);
+	if (ret == -EINTR)
+		return ret;
+	return fail(ST_FAIL, "poll on %s of %s: %s", what, x->dev->name,
+		    strerror(-ret));
 }
 
 int xfer_no_data(const struct xfer *x)
@@ -69,66 +98,13 @@ static uint64_t block_timeout(const struct xfer *x)
 					 samples % rate * 1000 / rate);
 }
 
-/* The sum has to be used, or the compiler drops the reads */
-static volatile uint64_t touched;
-
-static void touch(const void *data, size_t bytes)
-{
-	const unsigned char *p = data;
-	uint64_t sum = 0, word;
-	size_t i;
-
-	for (i = 0; i + sizeof(word) <= bytes; i += sizeof(word)) {
-		memcpy(&word, p + i, sizeof(word));
-		sum += word;
-	}
-	for (; i < bytes; i++)
-		sum += p[i];
-	touched += sum;
-}
-
-static int write_out(const void *data, size_t bytes, uint64_t *syscalls,
-		     struct result *r)
-{
-	const char *p = data;
-	ssize_t n;
-
-	while (bytes) {
-		n = write(STDOUT_FILENO, p, bytes);
-		(*syscalls)++;
-		if (n >= 0) {
-			p += n;
-			bytes -= (size_t)n;
-			continue;
-		}
-		if (errno == EINTR && !wait_stopped())
-			continue;
-		if (errno == EINTR)
-			return -EINTR;
-		if (errno == EPIPE) {
-			r->pipe_closed = true;
-			return -EINTR;
-		}
-		if (errno == EAGAIN) {
-			/* Somebody made our standard output non-blocking */
-			int ret = wait_fd(STDOUT_FILENO, POLLOUT, 0);
-
-			if (ret < 0)
-				return ret;
-			continue;
-		}
-		return fail(ST_FAIL, "write to standard output: %s",
-			    strerror(errno));
-	}
-	return 0;
-}
-
 /* What is to be done with a block. Returns the status; *@bytes that arrived. */
 static int consume(struct xfer *x, const struct view *view, struct result *r,
 		   uint64_t left, uint64_t *bytes)
 {
 	const struct cfg *cfg = x->cfg;
 	size_t fresh = view->bytes;
+	int ret;
 
 	*bytes = fresh;
 	if (!x->cpu_access)
@@ -137,11 +113,16 @@ static int consume(struct xfer *x, const struct view *view, struct result *r,
 	if (cfg->verify != VERIFY_OFF)
 		fresh = verify_block(&r->verify, view->data, view->bytes,
 				     view->slot);
-	if (cfg->touch)
-		touch(view->data, view->bytes);
+	ret = work_do(&x->work, view->data, view->bytes, &x->syscalls);
+	xfer_step(x, STEP_WORK);
+	if (ret)
+		return ret;
 	if (!cfg->benchmark) {
 		*bytes = view->bytes < left ? view->bytes : left;
-		return write_out(view->data, *bytes, &x->syscalls, r);
+		ret = write_all(STDOUT_FILENO, "standard output", view->data,
+				*bytes, &x->syscalls);
+		r->pipe_closed = ret == -EPIPE;
+		return r->pipe_closed ? -EINTR : ret;
 	}
 
 	*bytes = fresh;
@@ -151,8 +132,12 @@ static int consume(struct xfer *x, const struct view *view, struct result *r,
 static void window_begin(struct window *w, struct xfer *x, struct result *r)
 {
 	hist_reset(&r->times);
+	hist_reset(&x->latency);
+	memset(x->step_ns, 0, sizeof(x->step_ns));
 	w->syscalls = x->syscalls;
-	w->begin = w->last = w->tick = now_ns();
+	if (x->cfg->counters)
+		counters_read(x->cfg->counters, &w->instructions);
+	w->begin = w->last = w->tick = x->mark = now_ns();
 	w->open = true;
 }
 
@@ -193,26 +178,37 @@ static void window_tick(struct window *w, const struct xfer *x,
 	w->tick_bytes = r->bytes;
 }
 
-static void window_add(struct window *w, struct result *r, uint64_t bytes)
+static void window_add(struct window *w, struct xfer *x, struct result *r,
+		       uint64_t bytes)
 {
 	uint64_t now = now_ns();
 
 	hist_add(&r->times, now - w->last);
-	w->last = now;
+	w->last = x->mark = now;
 	r->blocks++;
 	r->bytes += bytes;
 }
 
 static void window_end(struct window *w, struct xfer *x, struct result *r)
 {
+	struct count now;
 	struct usage end;
 
 	if (!w->open)
 		return;
 
+	/* First what a look at the rest would change */
+	if (x->cfg->counters) {
+		counters_read(x->cfg->counters, &now);
+		r->instructions = counters_between(x->cfg->counters,
+						   &w->instructions, &now);
+	}
 	r->elapsed_ns = w->last - w->begin;
 	r->syscalls = x->syscalls - w->syscalls;
-	if (x->cfg->trial_blocks)
+	r->timed = x->cfg->times;
+	memcpy(r->step_ns, x->step_ns, sizeof(r->step_ns));
+	r->latency = x->latency;
+	if (x->cfg->trial)
 		return;
 	usage_read(&end, x->cfg->root);
 	r->user_ns = end.user_ns - x->usage.user_ns;
@@ -220,6 +216,9 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 	r->stat_valid = end.valid && x->usage.valid;
 	r->irqs = end.irqs - x->usage.irqs;
 	r->cpu_busy = usage_busy(&x->usage, &end);
+	if (r->cpu_busy > 0)
+		r->busy_ns = (uint64_t)(r->cpu_busy * end.cpus *
+					(double)(end.at_ns - x->usage.at_ns));
 }
 
 static bool window_full(const struct window *w, const struct result *r)
@@ -252,7 +251,7 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 		ret = x->ops->put(x);
 		if (ret)
 			return ret;
-		if (x->cfg->trial_blocks && !verify_good(&r->verify))
+		if (x->cfg->trial && !verify_good(&r->verify))
 			return 0;
 
 		if (!w->open) {
@@ -260,7 +259,7 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			r->warmup_bytes += bytes;
 			continue;
 		}
-		window_add(w, r, bytes);
+		window_add(w, x, r, bytes);
 		if (window_full(w, r))
 			return 0;
 		window_tick(w, x, r, progress);
@@ -283,8 +282,9 @@ static void set_limits(struct window *w, const struct xfer *x)
 	w->limit_bytes = UINT64_MAX;
 	if (cfg->samples && cfg->samples < UINT64_MAX / x->dev->scan_bytes)
 		w->limit_bytes = cfg->samples * x->dev->scan_bytes;
-	w->limit_ns = cfg->duration_ns ? cfg->duration_ns : UINT64_MAX;
-	w->least_blocks = cfg->trial_blocks;
+	w->limit_ns = cfg->duration_ns || cfg->min_blocks ? cfg->duration_ns :
+							    UINT64_MAX;
+	w->least_blocks = cfg->min_blocks;
 }
 
 int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
@@ -295,7 +295,8 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 		.dev = dev,
 		.ops = transport == TR_DMABUF ? &dmabuf_ops : &fileio_ops,
 		.block_bytes = block_bytes,
-		.cpu_access = cfg->verify || cfg->touch || !cfg->benchmark,
+		.cpu_access = cfg->verify || cfg->work > WORK_SYNC ||
+			      !cfg->benchmark,
 		.fd = -1,
 	};
 	struct window w = { .open = false };
@@ -313,7 +314,9 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	x.timeout_ms = block_timeout(&x);
 
 	fail_clear();
-	ret = x.ops->open(&x);
+	ret = work_open(&x.work, cfg->work, block_bytes, cfg->file);
+	if (!ret)
+		ret = x.ops->open(&x);
 	r->started = !ret;
 	if (!ret)
 		ret = run(&x, &w, r, progress);
@@ -327,7 +330,9 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 		ret = check_still_enabled(&x);
 	if (transport == TR_DMABUF)
 		memcpy(r->exporter, x.exporter.name, sizeof(r->exporter));
+	r->layout = x.layout;
 	x.ops->close(&x);
+	work_close(&x.work);
 
 	r->status = ret;
 	snprintf(r->error, sizeof(r->error), "%s", ret ? fail_text() : "");

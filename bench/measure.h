@@ -2,6 +2,7 @@
 #ifndef RWBENCH_MEASURE_H
 #define RWBENCH_MEASURE_H
 
+#include "counters.h"
 #include "stats.h"
 #include "transport.h"
 #include "verify.h"
@@ -42,6 +43,12 @@ struct result {
 	double cpu_busy;		/* 0..1 of all CPUs; -1 unknown */
 	bool stat_valid;
 	struct hist times;
+	uint64_t busy_ns;		/* of all CPUs, with the warm-up */
+	bool timed;			/* the next two are known */
+	uint64_t step_ns[STEPS];
+	struct hist latency;
+	struct count instructions;
+	struct layout layout;
 	struct verify verify;
 	struct max_rate max_rate;
 

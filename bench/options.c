@@ -2,6 +2,8 @@
 #include "options.h"
 
 #include "error.h"
+#include "parse.h"
+#include "work.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,12 +19,17 @@
 #define DEFAULT_BENCH_SECONDS	2
 #define DEFAULT_TRIAL_MS	200
 #define DEFAULT_RESOLUTION	1
+#define DEFAULT_REPEAT		6	/* the least with 95 % for the median */
+#define DEFAULT_CONFIDENCE	95
+#define DEFAULT_RUN_MS		300
+#define DEFAULT_MIN_BLOCKS	8
 
 enum {
 	OPT_TRANSPORT = 256, OPT_BLOCKS, OPT_EXPORTER, OPT_DURATION, OPT_SIZES,
 	OPT_VERIFY, OPT_TOUCH, OPT_SYNC, OPT_JSON, OPT_INTERVAL, OPT_ROOT,
 	OPT_RATE, OPT_WARMUP, OPT_NOTE, OPT_FIND_MAX_RATE, OPT_MAX_RATE,
-	OPT_RESOLUTION,
+	OPT_RESOLUTION, OPT_CPU, OPT_FILE, OPT_REPEAT, OPT_CONFIDENCE,
+	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG,
 };
 
 static const char short_options[] = ":hVu:b:s:i:t:r:T:wcB";
@@ -57,17 +64,28 @@ static const struct option long_options[] = {
 	{ "find-max-rate", no_argument, NULL, OPT_FIND_MAX_RATE },
 	{ "max-rate", required_argument, NULL, OPT_MAX_RATE },
 	{ "resolution", required_argument, NULL, OPT_RESOLUTION },
+	{ "cpu", required_argument, NULL, OPT_CPU },
+	{ "file", required_argument, NULL, OPT_FILE },
+	{ "repeat", required_argument, NULL, OPT_REPEAT },
+	{ "confidence", required_argument, NULL, OPT_CONFIDENCE },
+	{ "min-blocks", required_argument, NULL, OPT_MIN_BLOCKS },
+	{ "alloc-unit", required_argument, NULL, OPT_ALLOC_UNIT },
+	{ "no-times", no_argument, NULL, OPT_NO_TIMES },
+	{ "tag", required_argument, NULL, OPT_TAG },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char help_text[] =
 "Usage: " RWBENCH_NAME " [options] <device> [<channel> ...]\n"
+"       " RWBENCH_NAME " sweep [options] <device> [<channel> ...]\n"
+"       " RWBENCH_NAME " zerocopy [--exporter A,B,...]\n"
 "\n"
-"Receives samples from an IIO device by file I/O (read) and by DMABUF.\n"
+"  " RWBENCH_NAME " -b 4096 -B cf-ad9361-lpc              measure file I/O and DMABUF\n"
+"  " RWBENCH_NAME " sweep --json=run.json cf-ad9361-lpc   all sizes, for bench/report\n"
+"  " RWBENCH_NAME " -b 4096 -s 1M cf-ad9361-lpc >samples  capture one Mi of samples\n"
 "\n"
-"  " RWBENCH_NAME " -b 4096 -B cf-ad9361-lpc           measure both transports\n"
-"  " RWBENCH_NAME " -B --sizes 4K,64K,1M cf-ad9361-lpc table over block sizes\n"
-"  " RWBENCH_NAME " -b 4096 -s 1M cf-ad9361-lpc | xxd  samples to standard output\n"
+"Receives samples from an IIO device by file I/O (read) and by DMABUF, and tells\n"
+"how fast each of them is, what it costs, and whether every byte arrived.\n"
 "\n"
 "Without a channel, all input channels are received. Device and channels are\n"
 "given by name, label or id (cf-ad9361-lpc, iio:device0; voltage0).\n"
@@ -87,7 +105,11 @@ static const char help_text[] =
 "      --sizes A,B,...      block sizes in bytes, instead of -b; with -B only\n"
 "      --blocks N           DMABUF blocks in the ring (default 4); file I/O\n"
 "                           always has the kernel's two of the same size\n"
-"      --exporter WHICH     heap:NAME or udmabuf (default: first that works)\n"
+"      --exporter WHICH     heap:NAME or udmabuf (default: first that works);\n"
+"                           udmabuf:scattered, udmabuf:thp, udmabuf:huge: with\n"
+"                           pages apart, transparent huge pages, huge pages\n"
+"      --alloc-unit BYTES   allocate multiples of this, and use of each DMABUF\n"
+"                           only the block: exporters have larger pages for these\n"
 "      --sync WHEN          block: DMA_BUF_IOCTL_SYNC around each block, as\n"
 "                           libiio does (default); access: only around real\n"
 "                           CPU access\n"
@@ -114,6 +136,20 @@ static const char help_text[] =
 "      --resolution PERCENT of the rate that is found (default 1, at most 50)\n"
 "                           A trial takes --duration (default here: 0.2), and\n"
 "                           more until a shortfall of PERCENT would be seen\n"
+"Sweep: every combination of --sizes, --transport, --exporter A,B,...,\n"
+"--blocks A,B,... and --cpu; their runs in turn, so that drift hits all alike\n"
+"      --cpu A,B,...        what the CPU does with each block: none, sync\n"
+"                           (default), read, copy, pipe, file\n"
+"      --file PATH          the file that is written (default: in memory)\n"
+"      --repeat N           runs of each combination (default 6)\n"
+"      --confidence PERCENT of the interval around a median (default 95)\n"
+"      --duration SEC       of one run (default 0.3; 0: only --min-blocks count)\n"
+"      --min-blocks N       of one run (default 8)\n"
+"      --no-times           do not time each step of a block, which costs\n"
+"                           instructions\n"
+"      --tag KEY=VALUE      put this into the report; can be repeated\n"
+"Zerocopy: memory of each exporter sent over TCP on the loopback device, with\n"
+"and without MSG_ZEROCOPY, and what the kernel made of it\n"
 "Output\n"
 "      --json[=FILE]        one JSON document, to FILE or standard output\n"
 "      --interval SEC       print a line each SEC seconds\n"
@@ -141,168 +177,112 @@ bool cfg_bounded(const struct cfg *cfg)
 	return cfg->samples || cfg->duration_ns;
 }
 
-/* strtoull() takes signs and leading blanks, which are never meant here */
-static int parse_digits(const char *text, uint64_t *val, char **end)
+static int take_size(const char *what, const char *item, void *arg)
 {
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
+	struct cfg *cfg = arg;
 
-	errno = 0;
-	*val = strtoull(text, end, 10);
-	return errno ? -errno : 0;
-}
-
-static int suffix_shift(const char *text)
-{
-	if (!*text)
-		return 0;
-	if (!text[1]) {
-		switch (*text) {
-		case 'k': case 'K':
-			return 10;
-		case 'm': case 'M':
-			return 20;
-		case 'g': case 'G':
-			return 30;
-		}
-	}
-	return -EINVAL;
-}
-
-int parse_size(const char *text, uint64_t *bytes)
-{
-	char *end;
-	uint64_t val;
-	int shift, ret;
-
-	ret = parse_digits(text, &val, &end);
-	if (ret)
-		return ret;
-
-	shift = suffix_shift(end);
-	if (shift < 0)
-		return shift;
-	if (val > UINT64_MAX >> shift)
-		return -ERANGE;
-
-	*bytes = val << shift;
+	if (cfg->nsizes == MAX_SIZES)
+		return fail(ST_USAGE, "%s: more than %d sizes", what, MAX_SIZES);
+	if (parse_size(item, &cfg->sizes[cfg->nsizes]) ||
+	    !cfg->sizes[cfg->nsizes])
+		return fail(ST_USAGE, "%s: \"%s\" is not a size in bytes, such as 65536 or 64K",
+			    what, item);
+	cfg->nsizes++;
 	return 0;
 }
 
-int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *val)
+/* Where "sweep" has a list, the other commands have one */
+static int check_list(const char *what, size_t n, const struct cfg *cfg)
 {
-	uint64_t v;
+	if (n == MAX_LIST)
+		return fail(ST_USAGE, "%s: more than %d", what, MAX_LIST);
+	if (n && !cfg->sweep && !cfg->zerocopy)
+		return fail(ST_USAGE, "%s: only sweep takes a list", what);
+	return 0;
+}
+
+static int take_ring(const char *what, const char *item, void *arg)
+{
+	struct cfg *cfg = arg;
+	struct plan *plan = &cfg->plan;
 	int ret;
 
-	ret = parse_size(text, &v);
-	if (ret)
-		return ret;
-	if (v < min || v > max)
-		return -ERANGE;
-
-	*val = v;
-	return 0;
-}
-
-/* "2", "0.5", "1.25": digits, and up to nine digits behind the point */
-int parse_seconds(const char *text, uint64_t *ns)
-{
-	uint64_t sec, frac = 0, unit = NSEC_PER_SEC;
-	char *end;
-	int ret;
-
-	ret = parse_digits(text, &sec, &end);
-	if (ret)
-		return ret;
-	if (sec > 1000000000u)
-		return -ERANGE;
-
-	if (*end == '.') {
-		end++;
-		if (!*end)
-			return -EINVAL;
-		for (; *end >= '0' && *end <= '9' && unit > 1; end++) {
-			unit /= 10;
-			frac += (uint64_t)(*end - '0') * unit;
-		}
-	}
-	if (*end)
-		return -EINVAL;
-
-	*ns = sec * NSEC_PER_SEC + frac;
-	return 0;
-}
-
-static int number(const char *what, uint64_t min, uint64_t max, uint64_t *val)
-{
-	if (parse_u64(optarg, min, max, val))
-		return fail(ST_USAGE, "%s: \"%s\" is not a number from %" PRIu64
-			    " to %" PRIu64, what, optarg, min, max);
-	return 0;
-}
-
-static int seconds(const char *what, uint64_t *ns)
-{
-	if (parse_seconds(optarg, ns))
-		return fail(ST_USAGE, "%s: \"%s\" is not a number of seconds",
-			    what, optarg);
-	return 0;
-}
-
-static int unsigned_number(const char *what, uint64_t min, uint64_t max,
-			   unsigned int *val)
-{
-	uint64_t v;
-	int ret;
-
-	ret = number(what, min, max, &v);
+	ret = check_list(what, plan->nrings, cfg);
 	if (!ret)
-		*val = (unsigned int)v;
+		ret = unsigned_number(what, item, 1, MAX_BLOCKS, &cfg->nblocks);
+	if (!ret)
+		plan->ring[plan->nrings++] = cfg->nblocks;
 	return ret;
 }
 
-static int parse_sizes(struct cfg *cfg)
+/* Heaps may have a comma in their name: heap:linux,cma */
+static bool rest_of_name(struct plan *plan, const char *item)
 {
-	char *list = strdup(optarg), *save = NULL, *item;
-	int ret = 0;
+	char name[EXPORTER_NAME], *last;
+	int len;
 
-	if (!list)
-		return fail(ST_FAIL, "out of memory");
-
-	for (item = strtok_r(list, ",", &save); item && !ret;
-	     item = strtok_r(NULL, ",", &save)) {
-		if (cfg->nsizes == MAX_SIZES)
-			ret = fail(ST_USAGE, "--sizes: more than %d sizes",
-				   MAX_SIZES);
-		else if (parse_size(item, &cfg->sizes[cfg->nsizes]) ||
-			 !cfg->sizes[cfg->nsizes])
-			ret = fail(ST_USAGE, "--sizes: \"%s\" is not a size in bytes, such as 65536 or 64K",
-				   item);
-		else
-			cfg->nsizes++;
-	}
-	free(list);
-
-	if (!ret && !cfg->nsizes)
-		ret = fail(ST_USAGE, "--sizes: no size given");
-	return ret;
+	if (!plan->nexporters || exporter_name_valid(item))
+		return false;
+	last = plan->exporter[plan->nexporters - 1];
+	len = snprintf(name, sizeof(name), "%s,%s", last, item);
+	if (len >= (int)sizeof(name) || !exporter_name_valid(name))
+		return false;
+	strcpy(last, name);
+	return true;
 }
 
-/* The index of the optarg in a NULL terminated list of words, or -1 */
-static int word(const char *const *words)
+static int take_exporter(const char *what, const char *item, void *arg)
 {
-	int i;
+	struct cfg *cfg = arg;
+	struct plan *plan = &cfg->plan;
+	char *name = plan->exporter[plan->nexporters];
+	int ret;
 
-	for (i = 0; words[i]; i++)
-		if (!strcmp(optarg, words[i]))
-			return i;
-	return -1;
+	if (rest_of_name(plan, item))
+		return 0;
+	ret = check_list(what, plan->nexporters, cfg);
+	if (ret)
+		return ret;
+	if (!exporter_name_valid(item))
+		return fail(ST_USAGE, "%s: \"%s\" is not heap:NAME, udmabuf, udmabuf:scattered, udmabuf:thp or udmabuf:huge",
+			    what, item);
+	strcpy(name, item);
+	plan->nexporters++;
+	cfg->exporter = name;
+	return 0;
+}
+
+static int take_work(const char *what, const char *item, void *arg)
+{
+	struct cfg *cfg = arg;
+	int kind;
+
+	for (kind = 0; kind < WORKS; kind++)
+		if (!strcmp(item, work_name((enum work_kind)kind)))
+			break;
+	if (kind == WORKS)
+		return fail(ST_USAGE, "%s: \"%s\" is not none, sync, read, copy, pipe or file",
+			    what, item);
+	cfg->plan.works |= 1u << kind;
+	return 0;
+}
+
+static int parse_tag(struct plan *plan)
+{
+	const char *equals = strchr(optarg, '=');
+
+	if (!equals || equals == optarg)
+		return fail(ST_USAGE, "--tag: \"%s\" is not KEY=VALUE", optarg);
+	if (plan->ntags == MAX_TAGS)
+		return fail(ST_USAGE, "--tag: more than %d tags", MAX_TAGS);
+	plan->tag[plan->ntags++] = optarg;
+	return 0;
 }
 
 static int parse_transport(struct cfg *cfg)
 {
 	static const char *const words[] = { "fileio", "dmabuf", "both", NULL };
-	int i = word(words);
+	int i = word(optarg, words);
 
 	if (i < 0)
 		return fail(ST_USAGE, "--transport: \"%s\" is not fileio, dmabuf or both",
@@ -312,25 +292,13 @@ static int parse_transport(struct cfg *cfg)
 	return 0;
 }
 
-static int parse_exporter(struct cfg *cfg)
-{
-	const char *heap = strncmp(optarg, "heap:", 5) ? NULL : optarg + 5;
-
-	if (strcmp(optarg, "udmabuf") &&
-	    (!heap || !*heap || strchr(heap, '/')))
-		return fail(ST_USAGE, "--exporter: \"%s\" is not heap:NAME or udmabuf",
-			    optarg);
-	cfg->exporter = optarg;
-	return 0;
-}
-
 static int parse_verify(struct cfg *cfg)
 {
 	static const char *const words[] = { "off", "edges", "full", NULL };
 	int i = VERIFY_FULL;
 
 	if (optarg)
-		i = word(words);
+		i = word(optarg, words);
 	if (i < 0)
 		return fail(ST_USAGE, "--verify: \"%s\" is not full, edges or off",
 			    optarg);
@@ -341,7 +309,7 @@ static int parse_verify(struct cfg *cfg)
 static int parse_sync(struct cfg *cfg)
 {
 	static const char *const words[] = { "block", "access", NULL };
-	int i = word(words);
+	int i = word(optarg, words);
 
 	if (i < 0)
 		return fail(ST_USAGE, "--sync: \"%s\" is not block or access",
@@ -370,19 +338,19 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	case 'u':
 		return parse_uri();
 	case 'b':
-		return number("-b", 1, UINT32_MAX / 2, &cfg->block_samples);
+		return number("-b", optarg, 1, UINT32_MAX / 2, &cfg->block_samples);
 	case 's':
-		return number("-s", 0, UINT64_MAX, &cfg->samples);
+		return number("-s", optarg, 0, UINT64_MAX, &cfg->samples);
 	case 'i':
-		return unsigned_number("-i", 0, 255, &cfg->buffer_index);
+		return unsigned_number("-i", optarg, 0, 255, &cfg->buffer_index);
 	case 't':
 		cfg->trigger = optarg;
 		return 0;
 	case 'r':
-		return number("-r", 1, UINT32_MAX, &cfg->trigger_rate);
+		return number("-r", optarg, 1, UINT32_MAX, &cfg->trigger_rate);
 	case 'T':
 		cfg->timeout_given = true;
-		return number("-T", 0, INT32_MAX, &cfg->timeout_ms);
+		return number("-T", optarg, 0, INT32_MAX, &cfg->timeout_ms);
 	case 'B':
 		cfg->benchmark = true;
 		return 0;
@@ -393,18 +361,20 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	case OPT_TRANSPORT:
 		return parse_transport(cfg);
 	case OPT_BLOCKS:
-		return unsigned_number("--blocks", 1, MAX_BLOCKS, &cfg->nblocks);
+		cfg->plan.nrings = 0;
+		return each_item("--blocks", optarg, take_ring, cfg);
 	case OPT_EXPORTER:
-		return parse_exporter(cfg);
+		cfg->plan.nexporters = 0;
+		return each_item("--exporter", optarg, take_exporter, cfg);
 	case OPT_DURATION:
 		cfg->duration_given = true;
-		return seconds("--duration", &cfg->duration_ns);
+		return seconds("--duration", optarg, &cfg->duration_ns);
 	case OPT_SIZES:
-		return parse_sizes(cfg);
+		return each_item("--sizes", optarg, take_size, cfg);
 	case OPT_VERIFY:
 		return parse_verify(cfg);
 	case OPT_TOUCH:
-		cfg->touch = true;
+		cfg->work = WORK_READ;
 		return 0;
 	case OPT_SYNC:
 		return parse_sync(cfg);
@@ -414,24 +384,52 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return 0;
 	case OPT_INTERVAL:
 		cfg->interval_given = true;
-		return seconds("--interval", &cfg->interval_ns);
+		return seconds("--interval", optarg, &cfg->interval_ns);
 	case OPT_ROOT:
 		cfg->root = optarg;
 		return 0;
 	case OPT_RATE:
 		cfg->rate_given = true;
-		return number("--rate", 0, UINT64_MAX, &cfg->rate);
+		return number("--rate", optarg, 0, UINT64_MAX, &cfg->rate);
 	case OPT_WARMUP:
-		return unsigned_number("--warmup", 0, 1000000, &cfg->warmup);
+		return unsigned_number("--warmup", optarg, 0, 1000000, &cfg->warmup);
 	case OPT_FIND_MAX_RATE:
 		cfg->find_max_rate = true;
 		return 0;
 	case OPT_MAX_RATE:
 		cfg->max_rate_given = true;
-		return number("--max-rate", 1, INT32_MAX, &cfg->max_rate);
+		return number("--max-rate", optarg, 1, INT32_MAX, &cfg->max_rate);
 	case OPT_RESOLUTION:
 		cfg->resolution_given = true;
-		return unsigned_number("--resolution", 1, 50, &cfg->resolution);
+		return unsigned_number("--resolution", optarg, 1, 50, &cfg->resolution);
+	case OPT_CPU:
+		cfg->plan_given = true;
+		return each_item("--cpu", optarg, take_work, cfg);
+	case OPT_FILE:
+		cfg->plan_given = true;
+		cfg->file = optarg;
+		return 0;
+	case OPT_REPEAT:
+		cfg->plan_given = true;
+		return unsigned_number("--repeat", optarg, 1, 1000,
+				       &cfg->plan.repeat);
+	case OPT_CONFIDENCE:
+		cfg->plan_given = true;
+		return unsigned_number("--confidence", optarg, 50, 99,
+				       &cfg->plan.confidence);
+	case OPT_MIN_BLOCKS:
+		cfg->plan_given = true;
+		return unsigned_number("--min-blocks", optarg, 1, 1000000,
+				       &cfg->min_blocks);
+	case OPT_ALLOC_UNIT:
+		return number("--alloc-unit", optarg, 1, 1 << 30, &cfg->alloc_unit);
+	case OPT_NO_TIMES:
+		cfg->plan_given = true;
+		cfg->times = false;
+		return 0;
+	case OPT_TAG:
+		cfg->plan_given = true;
+		return parse_tag(&cfg->plan);
 	case OPT_NOTE:
 		cfg->note = optarg;
 		return 0;
@@ -454,7 +452,7 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "--transport=both is for measuring: add -B, or name one");
 	if (!cfg->benchmark && cfg->json && !cfg->json_file)
 		return fail(ST_USAGE, "--json needs =FILE here: without -B, standard output carries the samples");
-	if (cfg->benchmark && !cfg_bounded(cfg) &&
+	if (cfg->benchmark && !cfg->sweep && !cfg_bounded(cfg) &&
 	    (cfg->transports == TR_BOTH || cfg->nsizes > 1))
 		return fail(ST_USAGE, "--duration 0 is endless, so only one transport and one size can be measured");
 	if (cfg->find_max_rate && !cfg->benchmark)
@@ -463,9 +461,49 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "--duration 0 is endless, and --find-max-rate takes many runs");
 	if (!cfg->find_max_rate && (cfg->max_rate_given || cfg->resolution_given))
 		return fail(ST_USAGE, "--max-rate and --resolution belong to --find-max-rate");
+	if (!cfg->sweep && cfg->plan_given)
+		return fail(ST_USAGE, "--cpu, --file, --repeat, --confidence, --min-blocks, --no-times and --tag belong to sweep");
+	if (cfg->sweep && cfg->find_max_rate)
+		return fail(ST_USAGE, "--find-max-rate does not go with sweep");
+	if (cfg->sweep && (cfg->work || cfg->sync != SYNC_BLOCK || cfg->verify))
+		return fail(ST_USAGE, "sweep has --cpu in place of --touch, --sync and --verify");
+	if (cfg->sweep && cfg->samples)
+		return fail(ST_USAGE, "sweep has --duration and --min-blocks in place of -s");
 	if (cfg->interval_given && !cfg->interval_ns)
 		return fail(ST_USAGE, "--interval: 0 is not possible");
 	return 0;
+}
+
+/* What is another for "sweep", before the options are read */
+static void sweep_begin(struct cfg *cfg)
+{
+	cfg->sweep = true;
+	cfg->benchmark = true;
+	cfg->times = true;
+	cfg->min_blocks = DEFAULT_MIN_BLOCKS;
+	cfg->plan.repeat = DEFAULT_REPEAT;
+	cfg->plan.confidence = DEFAULT_CONFIDENCE;
+	cfg->duration_given = true;
+	cfg->duration_ns = DEFAULT_RUN_MS * (uint64_t)(NSEC_PER_SEC / 1000);
+}
+
+static const uint64_t sweep_sizes[] = {
+	4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20,
+};
+
+/* And what the options left open */
+static void sweep_end(struct cfg *cfg)
+{
+	struct plan *plan = &cfg->plan;
+
+	if (!cfg->nsizes) {
+		memcpy(cfg->sizes, sweep_sizes, sizeof(sweep_sizes));
+		cfg->nsizes = sizeof(sweep_sizes) / sizeof(sweep_sizes[0]);
+	}
+	if (!plan->works)
+		plan->works = 1 << WORK_SYNC;
+	if (!plan->nrings)
+		plan->ring[plan->nrings++] = cfg->nblocks;
 }
 
 int options_parse(struct cfg *cfg, int argc, char **argv)
@@ -483,6 +521,18 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 	cfg->resolution = DEFAULT_RESOLUTION;
 	cfg->trial_ns = DEFAULT_TRIAL_MS * (uint64_t)(NSEC_PER_SEC / 1000);
 	cfg->interval_ns = NSEC_PER_SEC / 2;
+
+	if (argc > 1 && !strcmp(argv[1], "sweep")) {
+		sweep_begin(cfg);
+		argv++;
+		argc--;
+	}
+
+	if (argc > 1 && !strcmp(argv[1], "zerocopy")) {
+		cfg->zerocopy = true;
+		argv++;
+		argc--;
+	}
 
 	optind = 0;
 	opterr = 0;
@@ -504,7 +554,9 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		cfg->trial_ns = cfg->duration_ns;
 	if (cfg->benchmark && !cfg->duration_given && !cfg->samples)
 		cfg->duration_ns = DEFAULT_BENCH_SECONDS * (uint64_t)NSEC_PER_SEC;
-	if (cfg->warmup == UINT32_MAX)
+	if (cfg->sweep)
+		sweep_end(cfg);
+	else if (cfg->warmup == UINT32_MAX)
 		cfg->warmup = cfg->nblocks;
 	if (!cfg->benchmark)
 		cfg->warmup = 0;
@@ -513,7 +565,7 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 	if (ret)
 		return ret;
 
-	if (optind == argc) {
+	if (optind == argc && !cfg->zerocopy) {
 		cfg->action = ACT_EXAMPLES;
 		return fail(ST_USAGE, "no device given");
 	}

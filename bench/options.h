@@ -2,6 +2,8 @@
 #ifndef RWBENCH_OPTIONS_H
 #define RWBENCH_OPTIONS_H
 
+#include "exporter.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +14,8 @@
 
 #define MAX_SIZES	32
 #define MAX_BLOCKS	64
+#define MAX_LIST	16
+#define MAX_TAGS	32
 
 enum transport {
 	TR_FILEIO = 1 << 0,
@@ -21,10 +25,35 @@ enum transport {
 
 enum verify_mode { VERIFY_OFF, VERIFY_EDGES, VERIFY_FULL };
 enum sync_mode { SYNC_BLOCK, SYNC_ACCESS };
+
+/* What the CPU does with each block. Each includes that it has access to it. */
+enum work_kind {
+	WORK_NONE, WORK_SYNC, WORK_READ, WORK_COPY, WORK_PIPE, WORK_FILE, WORKS,
+};
+
 enum action { ACT_RUN, ACT_HELP, ACT_VERSION, ACT_EXAMPLES };
+
+struct counters;
+
+/* What "sweep" varies, and how often */
+struct plan {
+	unsigned int repeat;
+	unsigned int confidence;	/* percent */
+	unsigned int works;		/* bits of enum work_kind */
+	unsigned int ring[MAX_LIST];	/* blocks in the ring */
+	size_t nrings;
+	char exporter[MAX_LIST][EXPORTER_NAME];
+	size_t nexporters;		/* 0: the first that works */
+	const char *tag[MAX_TAGS];	/* KEY=VALUE */
+	size_t ntags;
+};
 
 struct cfg {
 	enum action action;
+	bool sweep;
+	bool zerocopy;
+	struct plan plan;
+	bool plan_given;	/* some option of it */
 
 	/* target */
 	const char *device;
@@ -43,7 +72,8 @@ struct cfg {
 	uint64_t block_samples;
 	uint64_t sizes[MAX_SIZES];
 	size_t nsizes;
-	unsigned int nblocks;
+	unsigned int nblocks;		/* in the ring */
+	uint64_t alloc_unit;		/* DMABUFs are multiples of it; 0: any size */
 	const char *exporter;		/* NULL: the first that works */
 	enum sync_mode sync;
 	uint64_t timeout_ms;
@@ -54,7 +84,8 @@ struct cfg {
 	uint64_t samples;
 	bool duration_given;
 	uint64_t duration_ns;
-	unsigned int warmup;
+	unsigned int min_blocks;	/* no run is shorter */
+	unsigned int warmup;		/* blocks; with sweep, UINT32_MAX: the ring */
 
 	/* search of the highest rate */
 	bool find_max_rate;
@@ -63,16 +94,17 @@ struct cfg {
 	unsigned int resolution;	/* percent */
 	bool resolution_given;
 	uint64_t trial_ns;
-
-	/*
-	 * Not 0: this is a trial of that search. It ends with the first loss,
-	 * and not before so many blocks.
-	 */
-	unsigned int trial_blocks;
+	bool trial;			/* of that search: ends with the first loss */
 
 	/* what the CPU does with the data */
 	enum verify_mode verify;
-	bool touch;
+	enum work_kind work;
+	const char *file;		/* for WORK_FILE; NULL: in memory */
+
+	/* what is looked at besides */
+	bool times;			/* of each step of a block */
+	bool layout;			/* of the blocks in memory */
+	const struct counters *counters;	/* NULL: instructions are not counted */
 
 	/* output */
 	bool json;
@@ -87,11 +119,6 @@ void options_help(FILE *out);
 
 /* Ends by itself, that is without a signal */
 bool cfg_bounded(const struct cfg *cfg);
-
-/* Strict: the whole text, in range, no sign. 0 or -EINVAL/-ERANGE */
-int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *val);
-int parse_size(const char *text, uint64_t *bytes);
-int parse_seconds(const char *text, uint64_t *ns);
 
 const char *transport_name(enum transport t);
 

@@ -191,7 +191,8 @@ int rate_find(const struct cfg *cfg, struct iio_dev *dev, uint64_t limit,
 	s.cfg.interval_given = false;
 	if (s.cfg.verify == VERIFY_OFF)
 		s.cfg.verify = VERIFY_EDGES;
-	s.cfg.trial_blocks = rate_trial_blocks(r->nblocks, cfg->resolution);
+	s.cfg.trial = true;
+	s.cfg.min_blocks = rate_trial_blocks(r->nblocks, cfg->resolution);
 
 	memset(found, 0, sizeof(*found));
 	fail_clear();

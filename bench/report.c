@@ -77,13 +77,13 @@ static const char *used_exporter(const struct report *rep)
 	return rep->cfg->exporter;
 }
 
-static const char *work_name(const struct cfg *cfg)
+static const char *look_name(const struct cfg *cfg)
 {
 	if (cfg->verify == VERIFY_FULL)
 		return "each word checked";
 	if (cfg->verify == VERIFY_EDGES)
 		return "first and last word of each block checked";
-	if (cfg->touch)
+	if (cfg->work == WORK_READ)
 		return "each byte read";
 	return "data not looked at";
 }
@@ -107,15 +107,13 @@ static void print_search(FILE *out, const struct report *rep)
 	fputc('\n', out);
 }
 
-void report_header(FILE *out, const struct report *rep)
+void report_machine(FILE *out, const struct report *rep)
 {
-	const struct cfg *cfg = rep->cfg;
-	const char *exporter = used_exporter(rep);
 	size_t nchan = selected_channels(rep->dev);
 	char rate[48] = "";
 	struct machine m;
 
-	machine_read(&m, cfg->root);
+	machine_read(&m, rep->cfg->root);
 	if (rep->rate)
 		snprintf(rate, sizeof(rate), ", %" PRIu64 " Hz", rep->rate);
 
@@ -125,6 +123,14 @@ void report_header(FILE *out, const struct report *rep)
 	fprintf(out, "Linux %s %s, %ld CPU%s%s%s; CLOCK_MONOTONIC on %s\n",
 		m.uts.release, m.uts.machine, m.cpus, m.cpus == 1 ? "" : "s",
 		m.model[0] ? ", " : "", m.model, m.clocksource);
+}
+
+void report_header(FILE *out, const struct report *rep)
+{
+	const struct cfg *cfg = rep->cfg;
+	const char *exporter = used_exporter(rep);
+
+	report_machine(out, rep);
 	if (cfg->transports & TR_FILEIO)
 		fprintf(out, "file I/O: the kernel's 2 blocks of the same size, poll() and read() each\n");
 	if (cfg->transports & TR_DMABUF)
@@ -132,8 +138,8 @@ void report_header(FILE *out, const struct report *rep)
 			cfg->nblocks, exporter ? exporter : "an exporter",
 			cfg->sync == SYNC_BLOCK ? "block" : "CPU access");
 	fprintf(out, "first %u blocks of each run not counted; %s%s\n",
-		cfg->warmup, work_name(cfg),
-		cfg->verify && cfg->touch ? " and each byte read" : "");
+		cfg->warmup, look_name(cfg),
+		cfg->verify && cfg->work == WORK_READ ? " and each byte read" : "");
 	if (cfg->find_max_rate)
 		print_search(out, rep);
 	if (cfg->note)
@@ -481,7 +487,7 @@ static void json_settings(struct json *j, const struct report *rep)
 		json_null(j, "exporter");
 	json_str(j, "sync", cfg->sync == SYNC_BLOCK ? "block" : "access");
 	json_str(j, "verify", verify[cfg->verify]);
-	json_bool(j, "touch", cfg->touch);
+	json_bool(j, "touch", cfg->work == WORK_READ);
 	json_u64(j, "warmup_blocks", cfg->warmup);
 	json_u64(j, "duration_ns", cfg->duration_ns);
 	json_u64(j, "samples", cfg->samples);
@@ -622,36 +628,49 @@ static void json_result(struct json *j, const struct result *r)
 	json_end_object(j);
 }
 
+void report_json_begin(struct json *j, const struct report *rep,
+		       const char *schema, unsigned int version)
+{
+	int i;
+
+	json_object(j, NULL);
+	json_str(j, "schema", schema);
+	json_u64(j, "schema_version", version);
+	json_str(j, "tool_version", RWBENCH_VERSION);
+	json_u64(j, "time_unix_s", (uint64_t)time(NULL));
+	json_array(j, "command");
+	for (i = 0; i < rep->argc; i++)
+		json_str(j, NULL, rep->argv[i]);
+	json_end_array(j);
+	if (rep->cfg->note)
+		json_str(j, "note", rep->cfg->note);
+	json_system(j, rep->cfg);
+	if (rep->dev)
+		json_device(j, rep);
+}
+
+void report_json_end(struct json *j, const struct report *rep)
+{
+	json_u64(j, "status", (uint64_t)rep->status);
+	if (rep->error && *rep->error)
+		json_str(j, "error", rep->error);
+	json_end_object(j);
+	json_end(j);
+}
+
 void report_json(FILE *out, const struct report *rep)
 {
 	struct json j;
 	size_t i;
 
 	json_init(&j, out);
-	json_object(&j, NULL);
-	json_str(&j, "schema", RWBENCH_NAME);
-	json_u64(&j, "schema_version", REPORT_SCHEMA_VERSION);
-	json_str(&j, "tool_version", RWBENCH_VERSION);
-	json_u64(&j, "time_unix_s", (uint64_t)time(NULL));
-	json_array(&j, "command");
-	for (i = 0; i < (size_t)rep->argc; i++)
-		json_str(&j, NULL, rep->argv[i]);
-	json_end_array(&j);
-	if (rep->cfg->note)
-		json_str(&j, "note", rep->cfg->note);
-	json_system(&j, rep->cfg);
-	if (rep->dev)
-		json_device(&j, rep);
+	report_json_begin(&j, rep, RWBENCH_NAME, REPORT_SCHEMA_VERSION);
 	json_settings(&j, rep);
 	json_array(&j, "results");
 	for (i = 0; i < rep->nresults; i++)
 		json_result(&j, &rep->result[i]);
 	json_end_array(&j);
-	json_u64(&j, "status", (uint64_t)rep->status);
-	if (rep->error && *rep->error)
-		json_str(&j, "error", rep->error);
-	json_end_object(&j);
-	json_end(&j);
+	report_json_end(&j, rep);
 }
 
 void report_progress_init(const struct cfg *cfg, FILE *out)
@@ -683,17 +702,23 @@ void report_progress(const struct result *r, uint64_t bytes, uint64_t ns)
 	fflush(rows);
 }
 
-void report_trial(const struct result *r, uint64_t hz)
+void report_doing(const char *what)
 {
-	char size[32];
-
 	if (!isatty(STDERR_FILENO))
 		return;
-	format_size(size, sizeof(size), r->block_bytes);
-	fprintf(stderr, "\r%s %s: trial at %.3f MSPS\033[K",
-		transport_name(r->transport), size, (double)hz / 1e6);
+	fprintf(stderr, "\r%s\033[K", what);
 	fflush(stderr);
 	live_shown = true;
+}
+
+void report_trial(const struct result *r, uint64_t hz)
+{
+	char size[32], what[96];
+
+	format_size(size, sizeof(size), r->block_bytes);
+	snprintf(what, sizeof(what), "%s %s: trial at %.3f MSPS",
+		 transport_name(r->transport), size, (double)hz / 1e6);
+	report_doing(what);
 }
 
 void report_progress_end(void)

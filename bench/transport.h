@@ -4,8 +4,10 @@
 
 #include "exporter.h"
 #include "iio.h"
+#include "layout.h"
 #include "options.h"
 #include "stats.h"
+#include "work.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,9 +22,13 @@ struct view {
 	int slot;		/* place in the ring; -1: fresh memory each time */
 };
 
+/* The steps of a block, for the time that each takes */
+enum step { STEP_WAIT, STEP_READ, STEP_SYNC, STEP_WORK, STEP_ENQUEUE, STEPS };
+
 struct dmabuf_block {
 	int fd;
 	void *data;
+	uint64_t enqueued_at;
 	bool attached;
 	bool synced;		/* SYNC_START without its SYNC_END */
 };
@@ -38,6 +44,9 @@ struct xfer {
 	int fd;			/* the buffer */
 	uint64_t syscalls;
 	struct usage usage;	/* as it was when the buffer was enabled */
+	struct work work;
+	uint64_t mark;		/* end of the last step */
+	uint64_t step_ns[STEPS];
 
 	/* file I/O */
 	void *data;
@@ -47,6 +56,8 @@ struct xfer {
 	struct dmabuf_block block[MAX_BLOCKS];
 	unsigned int nblocks;
 	unsigned int next;
+	struct hist latency;	/* from ENQUEUE until poll() sees the block */
+	struct layout layout;
 };
 
 /*
@@ -67,6 +78,15 @@ extern const struct transport_ops dmabuf_ops;
 
 /* For open(): lets the data flow */
 int xfer_enable(struct xfer *x);
+
+/* The step that began where the last one ended is over */
+void xfer_step(struct xfer *x, enum step step);
+
+/*
+ * Waits for @fd, which the sentence of a failure calls @what. 0, -EINTR when the
+ * run shall end, or a status.
+ */
+int xfer_wait(struct xfer *x, int fd, const char *what);
 
 /* The sentence for a wait that was too long */
 int xfer_no_data(const struct xfer *x);

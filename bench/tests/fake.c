@@ -106,6 +106,8 @@ static int new_dmabuf(uint64_t size)
 	if (ftruncate(fd, (off_t)size))
 		abort();
 	fake.dmabufs++;
+	if (size > fake.largest)
+		fake.largest = size;
 	return new_fd(fd, DMABUF, size);
 }
 

@@ -41,6 +41,7 @@ struct fake {
 	int syncs;		/* open START without END, now */
 	int sync_pairs;
 	int buffers;		/* buffer fds that are open, now */
+	uint64_t largest;	/* of the dma-bufs that were made */
 	int dmabufs;		/* dma-bufs that are open, now */
 	int mistakes;		/* of the caller; printed to standard error */
 	uint64_t blocks;	/* that were delivered */

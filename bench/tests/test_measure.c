@@ -6,13 +6,12 @@
 #include "../wait.h"
 #include "fake.h"
 #include "ktap.h"
+#include "setup.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define BLOCK 4096
 
 static char root[] = "/tmp/rwbench-test-XXXXXX";
 static struct iio_dev dev;
@@ -22,23 +21,9 @@ static struct result r;
 /* A benchmark of 20 blocks after 4 of warm-up, each word checked */
 static void fresh(void)
 {
-	fail_clear();
-	fake_reset();
-	sysfs_restore();
-	fake_tree(root);
-	iio_find(&dev, root, "iio:device0", 0);
-	iio_select(&dev, NULL, 0);
-	iio_setup(&dev, NULL, 0, NULL);
-
-	memset(&cfg, 0, sizeof(cfg));
-	cfg.root = root;
-	cfg.benchmark = true;
-	cfg.nblocks = 4;
+	fresh_setup(root, &dev, &cfg);
 	cfg.warmup = 4;
 	cfg.samples = 20 * BLOCK / 8;
-	cfg.timeout_ms = 1000;
-	cfg.timeout_given = true;
-	cfg.interval_ns = 1000000000;
 	cfg.verify = VERIFY_FULL;
 }
 
@@ -50,12 +35,7 @@ static int go(enum transport t)
 
 static void nothing_left_behind(void)
 {
-	CHECK_EQ(fake.mistakes, 0);
-	CHECK_EQ(fake.attached, 0);
-	CHECK_EQ(fake.syncs, 0);
-	CHECK_EQ(fake.buffers, 0);
-	CHECK_EQ(fake.dmabufs, 0);
-	CHECK(!iio_is_enabled(&dev));
+	nothing_left(&dev);
 	result_free(&r);
 }
 
@@ -106,7 +86,7 @@ static void sync_only_for_access(void)
 	fresh();
 	cfg.verify = VERIFY_OFF;
 	cfg.sync = SYNC_ACCESS;
-	cfg.touch = true;
+	cfg.work = WORK_READ;
 	CHECK_EQ(go(TR_DMABUF), 0);
 	CHECK_EQ(fake.sync_pairs, 24);
 	nothing_left_behind();
@@ -362,7 +342,199 @@ static void transports_in_turn(void)
 	CHECK_EQ(sysfs_restore(), 0);
 }
 
+/* Each kind of work takes the blocks as they are, and costs its system calls */
+static void each_work(void)
+{
+	static const struct {
+		enum work_kind work;
+		unsigned int syscalls;
+	} t[] = {
+		{ WORK_NONE, 2 }, { WORK_SYNC, 4 }, { WORK_READ, 4 },
+		{ WORK_COPY, 4 }, { WORK_PIPE, 5 }, { WORK_FILE, 6 },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		fresh();
+		cfg.verify = VERIFY_OFF;
+		cfg.work = t[i].work;
+		cfg.sync = cfg.work == WORK_NONE ? SYNC_ACCESS : SYNC_BLOCK;
+		CHECK_EQ(go(TR_DMABUF), 0);
+		CHECK_EQ(r.syscalls, 20 * t[i].syscalls);
+		nothing_left_behind();
+		CHECK_EQ(go(TR_FILEIO), 0);
+		nothing_left_behind();
+	}
+}
+
+static void file_gets_the_data(void)
+{
+	char path[] = "/tmp/rwbench-file-XXXXXX";
+	uint32_t data[BLOCK / 4];
+	int fd = mkstemp(path);
+
+	fresh();
+	cfg.work = WORK_FILE;
+	cfg.file = path;
+	fake.start = 100;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	/* The last of 24 blocks, in the place of all others */
+	CHECK_EQ(read(fd, data, sizeof(data)), BLOCK);
+	CHECK_EQ(data[0], 100 + 23 * BLOCK / 4);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), BLOCK);
+	close(fd);
+	unlink(path);
+	nothing_left_behind();
+
+	fresh();
+	cfg.work = WORK_FILE;
+	cfg.file = "/nowhere/file";
+	CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+	CHECK_HAS(r.error, "/nowhere/file");
+	nothing_left_behind();
+}
+
+static void times_of_steps(void)
+{
+	uint64_t sum = 0;
+	int i;
+
+	fresh();
+	cfg.times = true;
+	cfg.work = WORK_READ;
+	fake.delay_us = 1000;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(r.timed);
+	for (i = 0; i < STEPS; i++)
+		sum += r.step_ns[i];
+	/* All steps together are the run, but for the clock itself */
+	CHECK(sum <= r.elapsed_ns && sum >= r.elapsed_ns / 2);
+	CHECK(r.step_ns[STEP_WAIT] >= 20 * 1000000);
+	CHECK(r.step_ns[STEP_SYNC] > 0 && r.step_ns[STEP_ENQUEUE] > 0);
+	CHECK(r.step_ns[STEP_WORK] > 0);
+	CHECK_EQ(r.step_ns[STEP_READ], 0);
+	/* The fake kernel fills a block when it is asked for, four later */
+	CHECK_EQ(r.latency.count, 20);
+	CHECK(r.latency.min >= 4 * 1000000);
+	nothing_left_behind();
+
+	CHECK_EQ(go(TR_FILEIO), 0);
+	CHECK(r.step_ns[STEP_READ] > 0);
+	CHECK_EQ(r.step_ns[STEP_SYNC] + r.step_ns[STEP_ENQUEUE], 0);
+	CHECK_EQ(r.latency.count, 0);
+	nothing_left_behind();
+
+	fresh();
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(!r.timed);
+	nothing_left_behind();
+}
+
+static void least_number_of_blocks(void)
+{
+	fresh();
+	cfg.samples = 0;
+	cfg.duration_ns = 0;
+	cfg.min_blocks = 13;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.blocks, 13);
+	nothing_left_behind();
+}
+
+static void blocks_smaller_than_their_dmabufs(void)
+{
+	fresh();
+	cfg.alloc_unit = 3 * BLOCK;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.bytes, 20 * BLOCK);
+	CHECK_EQ(fake.largest, 3 * BLOCK);
+	CHECK(verify_good(&r.verify));
+	nothing_left_behind();
+}
+
+static void layout_of_pages(void)
+{
+	static const uint64_t apart[] = { 7, 9, 11, 13 };
+	static const uint64_t runs[] = { 7, 8, 9, 4, 5, 100 };
+	static const uint64_t backwards[] = { 3, 2, 1 };
+	struct layout l = { 0 }, sum = { 0 };
+
+	layout_frames(&l, apart, 4, 4096);
+	CHECK_EQ(l.segments, 4);
+	CHECK_EQ(l.largest, 4096);
+	/* The next buffer begins a segment of its own */
+	layout_frames(&l, runs, 6, 4096);
+	CHECK_EQ(l.segments, 4 + 3);
+	CHECK_EQ(l.largest, 3 * 4096);
+	layout_frames(&l, backwards, 3, 4096);
+	CHECK_EQ(l.segments, 4 + 3 + 3);
+	CHECK_EQ(l.pages, 13);
+	CHECK_EQ(l.dmabufs, 3);
+
+	layout_sum(&sum, &l);
+	layout_sum(&sum, &l);
+	CHECK_EQ(sum.pages, 26);
+	CHECK_EQ(sum.segments, 20);
+	CHECK_EQ(sum.largest, 3 * 4096);
+	CHECK_EQ(sum.dmabufs, 6);
+}
+
+static void variants_of_udmabuf(void)
+{
+	static const char *const names[] = {
+		"udmabuf", "udmabuf:scattered", "udmabuf:thp",
+	};
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		fresh();
+		cfg.exporter = names[i];
+		CHECK_EQ(go(TR_DMABUF), 0);
+		CHECK_STR(r.exporter, names[i]);
+		nothing_left_behind();
+	}
+}
+
+/* Where nobody may count, that is no error, and nothing is claimed */
+static void counting_instructions(void)
+{
+	struct counters c;
+	struct count none, some;
+
+	counters_open(&c);
+	counters_read(&c, &some);
+	CHECK_EQ(some.valid, c.n > 0);
+	fresh();
+	cfg.counters = &c;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.instructions.valid, c.n > 0);
+	if (c.n)
+		CHECK(r.instructions.user > 0 && r.instructions.kernel > 0);
+	nothing_left_behind();
+	counters_close(&c);
+	counters_read(&c, &none);
+	CHECK(!none.valid);
+
+	c.user_cost = 10;
+	c.kernel_cost = 1000;
+	none = (struct count){ .valid = true, .user = 5, .kernel = 5 };
+	some = (struct count){ .valid = true, .user = 105, .kernel = 105 };
+	some = counters_between(&c, &none, &some);
+	CHECK_EQ(some.user, 90);
+	CHECK_EQ(some.kernel, 0);
+	CHECK(some.valid);
+}
+
 static const struct ktap_test tests[] = {
+	{ "measure.each_work", each_work },
+	{ "measure.file_gets_the_data", file_gets_the_data },
+	{ "measure.times_of_steps", times_of_steps },
+	{ "measure.least_number_of_blocks", least_number_of_blocks },
+	{ "measure.blocks_smaller_than_their_dmabufs",
+	  blocks_smaller_than_their_dmabufs },
+	{ "measure.layout_of_pages", layout_of_pages },
+	{ "measure.variants_of_udmabuf", variants_of_udmabuf },
+	{ "measure.counting_instructions", counting_instructions },
 	{ "measure.fileio_run", fileio_run },
 	{ "measure.dmabuf_run", dmabuf_run },
 	{ "measure.sync_only_for_access", sync_only_for_access },

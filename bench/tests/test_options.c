@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "../error.h"
 #include "../options.h"
+#include "../parse.h"
 #include "ktap.h"
 
 #include <errno.h>
@@ -131,7 +132,7 @@ static void all_options(void)
 	CHECK_STR(cfg.exporter, "heap:system");
 	CHECK_EQ(cfg.duration_ns, 1500000000);
 	CHECK_EQ(cfg.verify, VERIFY_EDGES);
-	CHECK(cfg.touch);
+	CHECK_EQ(cfg.work, WORK_READ);
 	CHECK_EQ(cfg.sync, SYNC_ACCESS);
 	CHECK(cfg.json);
 	CHECK_STR(cfg.json_file, "f");
@@ -227,13 +228,62 @@ static void highest_rate(void)
 	CHECK_EQ(cfg.resolution, 1);
 	CHECK_EQ(cfg.trial_ns, 200000000);
 	CHECK_EQ(cfg.duration_ns, 2000000000);
-	CHECK_EQ(cfg.trial_blocks, 0);
+	CHECK(!cfg.trial);
 	CHECK_EQ(parse(&cfg, "x -B --find-max-rate --max-rate 61440000 "
 		       "--resolution 5 --duration 0.5 dev"), 0);
 	CHECK_EQ(cfg.max_rate, 61440000);
 	CHECK_EQ(cfg.resolution, 5);
 	CHECK_EQ(cfg.trial_ns, 500000000);
 	CHECK_EQ(cfg.duration_ns, 500000000);
+}
+
+static void sweeps(void)
+{
+	struct cfg cfg;
+
+	CHECK_EQ(parse(&cfg, "x sweep dev"), 0);
+	CHECK(cfg.sweep && cfg.benchmark && cfg.times);
+	CHECK_EQ(cfg.plan.repeat, 6);
+	CHECK_EQ(cfg.plan.confidence, 95);
+	CHECK_EQ(cfg.plan.works, 1 << WORK_SYNC);
+	CHECK_EQ(cfg.plan.nrings, 1);
+	CHECK_EQ(cfg.plan.ring[0], 4);
+	CHECK_EQ(cfg.plan.nexporters, 0);
+	CHECK_EQ(cfg.nsizes, 7);
+	CHECK_EQ(cfg.duration_ns, 300000000);
+	CHECK_EQ(cfg.min_blocks, 8);
+	CHECK_EQ(cfg.warmup, UINT32_MAX);
+
+	CHECK_EQ(parse(&cfg, "x sweep --blocks 1,8 --cpu none,file --file /f "
+		       "--repeat 9 --confidence 90 --min-blocks 20 --no-times "
+		       "--tag a=b --tag c= --warmup 2 dev"), 0);
+	CHECK_EQ(cfg.plan.nrings, 2);
+	CHECK_EQ(cfg.plan.ring[1], 8);
+	CHECK_EQ(cfg.plan.works, 1 << WORK_NONE | 1 << WORK_FILE);
+	CHECK_STR(cfg.file, "/f");
+	CHECK_EQ(cfg.plan.repeat, 9);
+	CHECK_EQ(cfg.plan.confidence, 90);
+	CHECK_EQ(cfg.min_blocks, 20);
+	CHECK(!cfg.times);
+	CHECK_EQ(cfg.plan.ntags, 2);
+	CHECK_EQ(cfg.warmup, 2);
+}
+
+static void lists_of_exporters(void)
+{
+	struct cfg cfg;
+
+	CHECK_EQ(parse(&cfg, "x sweep --exporter heap:linux,cma,udmabuf,"
+		       "heap:system,udmabuf:thp dev"), 0);
+	CHECK_EQ(cfg.plan.nexporters, 4);
+	CHECK_STR(cfg.plan.exporter[0], "heap:linux,cma");
+	CHECK_STR(cfg.plan.exporter[1], "udmabuf");
+	CHECK_STR(cfg.plan.exporter[3], "udmabuf:thp");
+	CHECK_EQ(parse(&cfg, "x -B --exporter heap:linux,cma dev"), 0);
+	CHECK_STR(cfg.exporter, "heap:linux,cma");
+	CHECK_EQ(parse(&cfg, "x -B --exporter udmabuf,heap:system dev"), ST_USAGE);
+	CHECK_EQ(parse(&cfg, "x sweep --exporter udmabuf,cma dev"), ST_USAGE);
+	CHECK_EQ(parse(&cfg, "x sweep --exporter udmabuf:other dev"), ST_USAGE);
 }
 
 static void json_is_seen_behind_a_mistake(void)
@@ -254,6 +304,8 @@ static const struct ktap_test tests[] = {
 	{ "options.size_lists", size_lists },
 	{ "options.refusals", refusals },
 	{ "options.highest_rate", highest_rate },
+	{ "options.sweeps", sweeps },
+	{ "options.lists_of_exporters", lists_of_exporters },
 	{ "options.json_is_seen_behind_a_mistake", json_is_seen_behind_a_mistake },
 };
 

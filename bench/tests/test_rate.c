@@ -6,6 +6,7 @@
 #include "../wait.h"
 #include "fake.h"
 #include "ktap.h"
+#include "setup.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -193,27 +194,13 @@ static void blocks_of_a_trial(void)
 
 static void fresh(void)
 {
-	fail_clear();
-	fake_reset();
-	sysfs_restore();
-	fake_tree(root);
-	iio_find(&dev, root, "iio:device0", 0);
-	iio_select(&dev, NULL, 0);
-	iio_setup(&dev, NULL, 0, NULL);
-
-	memset(&cfg, 0, sizeof(cfg));
-	cfg.root = root;
-	cfg.benchmark = true;
+	fresh_setup(root, &dev, &cfg);
 	cfg.find_max_rate = true;
-	cfg.nblocks = 4;
-	cfg.timeout_ms = 1000;
-	cfg.timeout_given = true;
-	cfg.interval_ns = 1000000000;
 	cfg.resolution = 1;
 	cfg.trial_ns = 1000000;
 
 	memset(&r, 0, sizeof(r));
-	r.block_bytes = 4096;
+	r.block_bytes = BLOCK;
 }
 
 static int find(enum transport t, uint64_t limit)
@@ -225,11 +212,7 @@ static int find(enum transport t, uint64_t limit)
 
 static void nothing_left_behind(void)
 {
-	CHECK_EQ(fake.mistakes, 0);
-	CHECK_EQ(fake.attached, 0);
-	CHECK_EQ(fake.buffers, 0);
-	CHECK_EQ(fake.dmabufs, 0);
-	CHECK(!iio_is_enabled(&dev));
+	nothing_left(&dev);
 	CHECK_EQ(sysfs_restore(), 0);
 	CHECK_EQ(iio_rate(&dev), 1000000);
 }
