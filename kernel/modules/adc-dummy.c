@@ -124,6 +124,10 @@ static int adc_dummy_probe(struct platform_device *pdev)
 	struct iio_dev *indio_dev;
 	int ret;
 
+	ret = dma_dummy_add_consumer(dev);
+	if (ret)
+		return ret;
+
 	indio_dev = devm_iio_device_alloc(dev, sizeof(struct adc_dummy));
 	if (!indio_dev)
 		return -ENOMEM;

@@ -267,6 +267,12 @@ static struct dma_dummy_desc *to_dma_dummy_desc(struct virt_dma_desc *vdesc)
 	return container_of(vdesc, struct dma_dummy_desc, vdesc);
 }
 
+/* Counters change under the lock, but debugfs reads them without it. */
+static void dma_dummy_add(u64 *counter, u64 num)
+{
+	WRITE_ONCE(*counter, *counter + num);
+}
+
 /* Time: exact in 64 bits for rates up to DMA_DUMMY_MAX_RATE */
 
 static u64 dma_dummy_bytes_to_ns(u64 bytes, u64 rate)
@@ -712,7 +718,7 @@ static void dma_dummy_stream_begin(struct dma_dummy *dd,
 	spin_unlock_irq(&dc->vc.lock);
 
 	spin_lock_irq(&dd->lock);
-	dd->lost_bytes += lost;
+	dma_dummy_add(&dd->lost_bytes, lost);
 	spin_unlock_irq(&dd->lock);
 }
 
@@ -770,8 +776,8 @@ static void dma_dummy_finish(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 		vchan_terminate_vdesc(&desc->vdesc);
 	} else {
 		spin_lock(&dd->lock);
-		dd->completed++;
-		dd->bytes += desc->done;
+		dma_dummy_add(&dd->completed, 1);
+		dma_dummy_add(&dd->bytes, desc->done);
 		spin_unlock(&dd->lock);
 
 		desc->vdesc.tx_result.result = result;
@@ -823,8 +829,8 @@ static void dma_dummy_transfer_cyclic(struct dma_dummy *dd,
 		if (!ret && !dc->abort) {
 			desc->issued = ktime_get();
 			spin_lock(&dd->lock);
-			dd->completed++;
-			dd->bytes += desc->period;
+			dma_dummy_add(&dd->completed, 1);
+			dma_dummy_add(&dd->bytes, desc->period);
 			spin_unlock(&dd->lock);
 			vchan_cyclic_callback(&desc->vdesc);
 		}
@@ -1173,19 +1179,8 @@ static void dma_dummy_free_chan_resources(struct dma_chan *chan)
 	vchan_free_chan_resources(&dc->vc);
 }
 
-/**
- * dma_dummy_set_rate() - Set the rate of the source of rx
- * @rate: bytes per second, at most %DMA_DUMMY_MAX_RATE; 0 for as fast as it goes
- *
- * The stream starts anew with the next transfer: the counter goes on, nothing is lost
- * that came before. A transfer that runs is not affected.
- *
- * Context: Any context. Takes and releases dma_dummy.lock.
- * Return: 0, or -ERANGE if @rate is too large.
- */
-int dma_dummy_set_rate(u64 rate)
+static int dma_dummy_change_rate(struct dma_dummy *dd, u64 rate)
 {
-	struct dma_dummy *dd = platform_get_drvdata(dma_dummy_pdev);
 	unsigned long flags;
 
 	if (rate > DMA_DUMMY_MAX_RATE)
@@ -1198,7 +1193,41 @@ int dma_dummy_set_rate(u64 rate)
 
 	return 0;
 }
+
+/**
+ * dma_dummy_set_rate() - Set the rate of the source of rx
+ * @rate: bytes per second, at most %DMA_DUMMY_MAX_RATE; 0 for as fast as it goes
+ *
+ * The stream starts anew with the next transfer: the counter goes on, nothing is lost
+ * that came before. A transfer that runs is not affected. Only for drivers that have
+ * called dma_dummy_add_consumer().
+ *
+ * Context: Any context. Takes and releases dma_dummy.lock.
+ * Return: 0, or -ERANGE if @rate is too large.
+ */
+int dma_dummy_set_rate(u64 rate)
+{
+	return dma_dummy_change_rate(platform_get_drvdata(dma_dummy_pdev), rate);
+}
 EXPORT_SYMBOL_GPL(dma_dummy_set_rate);
+
+/**
+ * dma_dummy_add_consumer() - Say that a device uses the controller
+ * @dev: the device, which is being probed
+ *
+ * A dmaengine channel does not keep the driver of its controller bound. With this the
+ * driver of @dev is unbound before that of the controller, and bound again after it, as
+ * the "dmas" property in a device tree makes it for real controllers.
+ *
+ * Context: Process context.
+ * Return: 0, or -EINVAL if there can be no such link.
+ */
+int dma_dummy_add_consumer(struct device *dev)
+{
+	return device_link_add(dev, &dma_dummy_pdev->dev,
+			       DL_FLAG_AUTOPROBE_CONSUMER) ? 0 : -EINVAL;
+}
+EXPORT_SYMBOL_GPL(dma_dummy_add_consumer);
 
 /* debugfs */
 
@@ -1215,7 +1244,7 @@ static int dma_dummy_rate_get(void *data, u64 *val)
 
 static int dma_dummy_rate_set(void *data, u64 val)
 {
-	return dma_dummy_set_rate(val);
+	return dma_dummy_change_rate(data, val);
 }
 DEFINE_DEBUGFS_ATTRIBUTE(dma_dummy_rate_fops, dma_dummy_rate_get,
 			 dma_dummy_rate_set, "%llu\n");
@@ -1240,6 +1269,37 @@ static int dma_dummy_stall_set(void *data, u64 val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(dma_dummy_stall_fops, dma_dummy_stall_get,
 			 dma_dummy_stall_set, "%llu\n");
+
+static int dma_dummy_delay_get(void *data, u64 *val)
+{
+	struct dma_dummy *dd = data;
+
+	*val = READ_ONCE(dd->delay_us);
+
+	return 0;
+}
+
+static int dma_dummy_delay_set(void *data, u64 val)
+{
+	struct dma_dummy *dd = data;
+
+	if (val > U32_MAX)
+		return -EINVAL;
+	WRITE_ONCE(dd->delay_us, val);
+
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(dma_dummy_delay_fops, dma_dummy_delay_get,
+			 dma_dummy_delay_set, "%llu\n");
+
+static int dma_dummy_counter_get(void *data, u64 *val)
+{
+	*val = READ_ONCE(*(u64 *)data);
+
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(dma_dummy_counter_fops, dma_dummy_counter_get, NULL,
+			 "%llu\n");
 
 static int dma_dummy_short_get(void *data, u64 *val)
 {
@@ -1297,11 +1357,15 @@ static int dma_dummy_debugfs_init(struct device *dev, struct dma_dummy *dd)
 				   &dma_dummy_short_fops);
 	debugfs_create_file_unsafe("stall", 0644, root, dd,
 				   &dma_dummy_stall_fops);
-	debugfs_create_u32("delay_us", 0644, root, &dd->delay_us);
+	debugfs_create_file_unsafe("delay_us", 0644, root, dd,
+				   &dma_dummy_delay_fops);
 
-	debugfs_create_u64("completed", 0444, root, &dd->completed);
-	debugfs_create_u64("bytes", 0444, root, &dd->bytes);
-	debugfs_create_u64("lost_bytes", 0444, root, &dd->lost_bytes);
+	debugfs_create_file_unsafe("completed", 0444, root, &dd->completed,
+				   &dma_dummy_counter_fops);
+	debugfs_create_file_unsafe("bytes", 0444, root, &dd->bytes,
+				   &dma_dummy_counter_fops);
+	debugfs_create_file_unsafe("lost_bytes", 0444, root, &dd->lost_bytes,
+				   &dma_dummy_counter_fops);
 	debugfs_create_atomic_t("descriptors", 0444, root, &dd->descriptors);
 
 	return devm_add_action_or_reset(dev, dma_dummy_debugfs_remove, dd);
@@ -1466,7 +1530,7 @@ static void dma_dummy_free_loop(void *data)
 	kfifo_free(&dd->loop);
 }
 
-static int __init dma_dummy_probe(struct platform_device *pdev)
+static int dma_dummy_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct dma_dummy *dd;
@@ -1501,20 +1565,42 @@ static int __init dma_dummy_probe(struct platform_device *pdev)
 	return dma_dummy_debugfs_init(dev, dd);
 }
 
-/* Without a probe function to call again it cannot be unbound while it is in use. */
 static struct platform_driver dma_dummy_driver = {
 	.driver = {
 		.name = "dma-dummy",
 	},
+	.probe = dma_dummy_probe,
 };
 
 static int __init dma_dummy_init(void)
 {
-	dma_dummy_pdev = platform_create_bundle(&dma_dummy_driver,
-						dma_dummy_probe, NULL, 0,
-						NULL, 0);
+	int ret;
 
-	return PTR_ERR_OR_ZERO(dma_dummy_pdev);
+	ret = platform_driver_register(&dma_dummy_driver);
+	if (ret)
+		return ret;
+
+	dma_dummy_pdev = platform_device_register_simple("dma-dummy",
+							 PLATFORM_DEVID_NONE,
+							 NULL, 0);
+	if (IS_ERR(dma_dummy_pdev)) {
+		ret = PTR_ERR(dma_dummy_pdev);
+		goto err_unregister_driver;
+	}
+
+	/* Whoever loads the module wants a controller, or to know that there is none. */
+	if (!platform_get_drvdata(dma_dummy_pdev)) {
+		ret = -ENODEV;
+		goto err_unregister_device;
+	}
+
+	return 0;
+
+err_unregister_device:
+	platform_device_unregister(dma_dummy_pdev);
+err_unregister_driver:
+	platform_driver_unregister(&dma_dummy_driver);
+	return ret;
 }
 module_init(dma_dummy_init);
 

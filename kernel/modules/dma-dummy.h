@@ -8,6 +8,9 @@
 /* Keeps rate * NSEC_PER_SEC within 64 bits. */
 #define DMA_DUMMY_MAX_RATE	BIT_ULL(33)
 
+struct device;
+
+int dma_dummy_add_consumer(struct device *dev);
 int dma_dummy_set_rate(u64 rate);
 
 #endif

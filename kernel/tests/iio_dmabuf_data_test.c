@@ -107,8 +107,6 @@ FIXTURE(dmabuf) {
 	struct block blk[NUM_BLOCKS];
 };
 
-enum exporter { SYSTEM_HEAP, CMA_HEAP, UDMABUF, UDMABUF_PAGES };
-
 FIXTURE_VARIANT(dmabuf) {
 	enum exporter exporter;
 	size_t size;
@@ -130,38 +128,6 @@ VARIANT(udmabuf_4k, UDMABUF, 4096);
 VARIANT(udmabuf_64k, UDMABUF, 65536);
 VARIANT(udmabuf_1m, UDMABUF, 1048576);
 VARIANT(udmabuf_pages_1m, UDMABUF_PAGES, 1048576);
-
-/* The CMA heap goes by the name of its region: it is the one not "system". */
-static int cma_heap_alloc(size_t size)
-{
-	DIR *d = opendir("/dev/dma_heap");
-	struct dirent *ent;
-	int fd = -ENOENT;
-
-	while (d && fd < 0 && (ent = readdir(d)))
-		if (ent->d_name[0] != '.' && strncmp(ent->d_name, "system", 6))
-			fd = heap_alloc(ent->d_name, size);
-	if (d)
-		closedir(d);
-
-	return fd;
-}
-
-static int exporter_alloc(enum exporter exporter, size_t size)
-{
-	switch (exporter) {
-	case SYSTEM_HEAP:
-		return heap_alloc("system", size);
-	case CMA_HEAP:
-		return cma_heap_alloc(size);
-	case UDMABUF:
-		return udmabuf_alloc(size, false);
-	case UDMABUF_PAGES:
-		return udmabuf_alloc(size, true);
-	}
-
-	return -EINVAL;
-}
 
 FIXTURE_SETUP(dmabuf)
 {
@@ -379,6 +345,69 @@ TEST_F(stream, read_and_dmabuf_in_turn)
 	}
 }
 
+struct reader {
+	int fd;
+	size_t bytes;
+	char *data;
+	ssize_t ret;
+	int err;
+};
+
+static void *read_once(void *arg)
+{
+	struct reader *reader = arg;
+
+	reader->ret = read(reader->fd, reader->data, reader->bytes);
+	reader->err = errno;
+
+	return NULL;
+}
+
+/*
+ * What is left of a disabled buffer can be read, until a DMABUF is attached. That drops
+ * the blocks that read() copies from: one reader is amid of that, the next waits for it.
+ */
+TEST_F_TIMEOUT(stream, attach_while_two_readers_copy, 120)
+{
+	struct reader reader[2];
+	pthread_t thread[2];
+	int i, j;
+
+	ASSERT_EQ(0, block_alloc(&self->blk[0], 4096));
+	for (j = 0; j < 2; j++) {
+		reader[j].fd = self->dut.fd;
+		reader[j].bytes = 8 << 20;
+		reader[j].data = malloc(reader[j].bytes);
+		ASSERT_NE(NULL, reader[j].data);
+		memset(reader[j].data, 0, reader[j].bytes);
+	}
+	ASSERT_EQ(0, dut_set_block_bytes(&self->dut, reader[0].bytes));
+
+	for (i = 0; i < 10; i++) {
+		struct pollfd pfd = { .fd = self->dut.fd, .events = POLLIN };
+
+		ASSERT_EQ(0, dut_enable(&self->dut));
+		ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
+		ASSERT_EQ(0, dut_disable(&self->dut));
+		for (j = 0; j < 2; j++)
+			ASSERT_EQ(0, pthread_create(&thread[j], NULL,
+						    read_once, &reader[j]));
+		usleep(i * 500);
+		test_cmd_attach(self->dut.fd, self->blk[0].fd);
+		for (j = 0; j < 2; j++) {
+			pthread_join(thread[j], NULL);
+			if (reader[j].ret < 0)
+				EXPECT_EQ(EBUSY, reader[j].err);
+			else
+				EXPECT_EQ(reader[j].bytes, reader[j].ret);
+		}
+		test_cmd_detach(self->dut.fd, self->blk[0].fd);
+	}
+	free(reader[0].data);
+	free(reader[1].data);
+	expect_read_mode_works(_metadata, &self->dut);
+}
+
 /* The transfer does not depend on the number of channels, only the scan does. */
 TEST_F(stream, one_channel_enabled)
 {
@@ -414,22 +443,16 @@ TEST_F(stream, attach_and_detach_leak_nothing)
 		EXPECT_EQ(0, fault_get("descriptors"));
 }
 
-/*
- * 256 MiB of single pages: 65536 entries. The list of them is made at ATTACH,
- * where memory can be waited for; ENQUEUE allocates nothing of that size.
- */
-TEST_F_TIMEOUT(stream, quarter_gigabyte_of_single_pages, 120)
+/* The limits of udmabuf are meant for less. */
+static int udmabuf_alloc_unlimited(size_t size)
 {
 	static const char dir[] = "/sys/module/udmabuf/parameters";
-	const size_t size = 256u << 20;
 	char saved_mb[32], saved_count[32], path[128];
-	bool started = false;
-	int fd, i, ret;
-	uint32_t next;
+	int fd;
 
 	snprintf(path, sizeof(path), "%s/size_limit_mb", dir);
 	if (file_read(path, saved_mb, sizeof(saved_mb)))
-		SKIP(return, "no udmabuf");
+		return -ENOENT;
 	file_write(path, "256");
 	snprintf(path, sizeof(path), "%s/list_limit", dir);
 	file_read(path, saved_count, sizeof(saved_count));
@@ -441,23 +464,137 @@ TEST_F_TIMEOUT(stream, quarter_gigabyte_of_single_pages, 120)
 	snprintf(path, sizeof(path), "%s/size_limit_mb", dir);
 	file_write(path, saved_mb);
 
+	return fd;
+}
+
+/* Attaches, and fills and checks the block twice */
+static void expect_huge_block_works(struct __test_metadata *_metadata,
+				    const struct iio_dut *dut,
+				    const struct block *blk)
+{
+	bool started = false;
+	uint32_t next = 0;
+	int i;
+
+	test_cmd_attach(dut->fd, blk->fd);
+	ASSERT_EQ(0, dut_enable(dut));
+	for (i = 0; i < 2; i++) {
+		test_cmd_enqueue(dut->fd, blk->fd, blk->size);
+		ASSERT_TRUE(block_wait(blk, 60000));
+		ASSERT_EQ(0, block_begin_read(blk));
+		EXPECT_COUNTER(blk->map, blk->size, &next, &started);
+		EXPECT_EQ(0, block_end_read(blk));
+		next_block(dut, &started);
+	}
+	EXPECT_EQ(0, dut_disable(dut));
+	test_cmd_detach(dut->fd, blk->fd);
+}
+
+/*
+ * 256 MiB of single pages: 65536 entries. The list of them is made at ATTACH,
+ * where memory can be waited for; ENQUEUE allocates nothing of that size.
+ */
+TEST_F_TIMEOUT(stream, quarter_gigabyte_of_single_pages, 300)
+{
+	const size_t size = 256u << 20;
+	int fd = udmabuf_alloc_unlimited(size);
+
+	if (fd == -ENOENT)
+		SKIP(return, "no udmabuf");
 	if (fd == -ENOMEM)
 		SKIP(return, "not enough memory");
 	ASSERT_EQ(0, block_wrap(&self->blk[0], fd, size));
+	expect_huge_block_works(_metadata, &self->dut, &self->blk[0]);
+}
 
-	test_cmd_attach(self->dut.fd, fd);
-	ASSERT_EQ(0, dut_enable(&self->dut));
-	for (i = 0; i < 2; i++) {
-		test_cmd_enqueue(self->dut.fd, fd, size);
-		ASSERT_TRUE(block_wait(&self->blk[0], 60000));
-		ASSERT_EQ(0, block_begin_read(&self->blk[0]));
-		EXPECT_COUNTER(self->blk[0].map, size, &next, &started);
-		EXPECT_EQ(0, block_end_read(&self->blk[0]));
-		next_block(&self->dut, &started);
+static size_t free_memory(void)
+{
+	unsigned long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "r");
+
+	while (f && fgets(line, sizeof(line), f) &&
+	       sscanf(line, "MemFree: %lu", &kib) != 1)
+		;
+	if (f)
+		fclose(f);
+
+	return (size_t)kib << 10;
+}
+
+/* How much of the free memory is in pieces of 64 KiB or more */
+static size_t free_in_large_pieces(void)
+{
+	size_t page = sysconf(_SC_PAGESIZE), sum = 0, piece;
+	char line[512], *p;
+	unsigned int num;
+	int len;
+	FILE *f = fopen("/proc/buddyinfo", "r");
+
+	while (f && fgets(line, sizeof(line), f)) {
+		/* "Node 0, zone   Normal    216     55 ..." */
+		p = strstr(line, "zone");
+		if (!p)
+			continue;
+		p += strcspn(p, " ");
+		p += strspn(p, " ");
+		p += strcspn(p, " ");
+		piece = page;
+		for (; sscanf(p, "%u%n", &num, &len) == 1; p += len) {
+			sum += piece >= 65536 ? num * piece : 0;
+			piece *= 2;
+		}
 	}
-	ret = dut_disable(&self->dut);
-	EXPECT_EQ(0, ret);
-	test_cmd_detach(self->dut.fd, fd);
+	if (f)
+		fclose(f);
+
+	return sum;
+}
+
+/* Takes nearly all of the memory in single pages, and gives back every second one. */
+static void *fragment_memory(size_t *size)
+{
+	size_t page = sysconf(_SC_PAGESIZE), keep = 96u << 20, pos;
+	char *map;
+
+	*size = free_memory();
+	if (*size < 2 * keep)
+		return MAP_FAILED;
+	*size -= keep;
+
+	map = mmap(NULL, *size, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED)
+		return map;
+	madvise(map, *size, MADV_NOHUGEPAGE);
+	for (pos = 0; pos < *size; pos += page)
+		map[pos] = 1;
+	for (pos = 0; pos < *size; pos += 2 * page)
+		madvise(map + pos, page, MADV_DONTNEED);
+
+	return map;
+}
+
+/* There is memory enough, but none in large pieces. */
+TEST_F_TIMEOUT(stream, large_block_in_fragmented_memory, 600)
+{
+	size_t size, block = 128u << 20;
+	void *map = fragment_memory(&size);
+	int fd;
+
+	if (map == MAP_FAILED || size / 2 < block + (64u << 20))
+		SKIP(return, "not enough memory");
+	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
+	       free_memory() >> 20, free_in_large_pieces() >> 20);
+
+	fd = heap_alloc("system", block);
+	if (fd < 0)
+		fd = udmabuf_alloc_unlimited(block);
+	ASSERT_EQ(0, block_wrap(&self->blk[0], fd, block));
+	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
+	       free_memory() >> 20, free_in_large_pieces() >> 20);
+	expect_huge_block_works(_metadata, &self->dut, &self->blk[0]);
+	munmap(map, size);
 }
 
 IIO_TEST_MAIN

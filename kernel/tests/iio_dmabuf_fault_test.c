@@ -5,6 +5,8 @@
  */
 #include "iio_test_util.h"
 
+#include <ctype.h>
+
 #define SIZE		16384
 #define NUM_BLOCKS	4
 
@@ -409,6 +411,312 @@ TEST_F(read_fault, sleeps_while_a_block_is_refused_and_the_other_stalls)
 	ASSERT_EQ(0, fault_set("stall", 0));
 	EXPECT_TRUE(sleeper_join(&sleeper, WAIT_MS));
 	EXPECT_EQ((int)sizeof(data), sleeper.ret);
+}
+
+/* ---------------------------------------------------------------- memory */
+
+/*
+ * Each test fails the first, the second, ... allocation of a call, until there is none
+ * left that could fail. What fails must say so and leave nothing behind; all of it then
+ * works.
+ */
+FIXTURE(memory) {
+	struct iio_dut dut;
+	struct block blk[NUM_BLOCKS];
+	int fail_nth;
+	int enable;
+};
+
+FIXTURE_SETUP(memory)
+{
+	char path[PATH_MAX + 32];
+	int i;
+
+	dut_setup(_metadata, &self->dut, NEED_DMABUF);
+	self->fail_nth = fail_nth_open();
+	if (self->fail_nth < 0)
+		SKIP_SETUP("no CONFIG_FAILSLAB");
+	snprintf(path, sizeof(path), "%s/buffer0/enable", self->dut.sysfs);
+	self->enable = open(path, O_WRONLY | O_CLOEXEC);
+	ASSERT_GE(self->enable, 0);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, block_alloc(&self->blk[i], SIZE));
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	int i;
+
+	fail_alloc_set("probability", "0");
+	fail_alloc_set("task-filter", "N");
+	fail_nth_arm(self->fail_nth, 0);
+	close(self->fail_nth);
+	close(self->enable);
+	dut_teardown(_metadata, &self->dut);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		block_free(&self->blk[i]);
+}
+
+static void expect_failures(struct __test_metadata *_metadata, int n)
+{
+	printf("# %d allocations made to fail\n", n - 1);
+	EXPECT_LT(1, n);
+	EXPECT_GT(MAX_FAIL_NTH, n);
+}
+
+static int memory_enable(const FIXTURE_DATA(memory) *self)
+{
+	int ret = pwrite(self->enable, "1", 1, 0);
+
+	if (ret == 1)
+		return 0;
+
+	return ret < 0 ? -errno : -EIO;
+}
+
+/* Blocks that were queued when it failed are queued still, or have an error. */
+TEST_F_TIMEOUT(memory, every_failure_of_enable_is_clean, 120)
+{
+	int fence[NUM_BLOCKS], i, n, ret, status;
+	bool failed = true;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_attach(self->dut.fd, self->blk[i].fd);
+
+	for (n = 1; failed && n < MAX_FAIL_NTH; n++) {
+		for (i = 0; i < NUM_BLOCKS; i++) {
+			ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
+			fence[i] = fence_export(&self->blk[i]);
+			ASSERT_GE(fence[i], 0);
+		}
+		ASSERT_TRUE(fail_nth_arm(self->fail_nth, n));
+		ret = memory_enable(self);
+		failed = fail_nth_disarm(self->fail_nth);
+		if (ret) {
+			EXPECT_EQ(-ENOMEM, ret);
+			ASSERT_EQ(0, dut_enable(&self->dut));
+		}
+		for (i = 0; i < NUM_BLOCKS; i++) {
+			status = fence_wait(fence[i], WAIT_MS);
+			EXPECT_TRUE(status == 1 || status == -ENOMEM ||
+				    (ret && status == -ECANCELED))
+				TH_LOG("allocation %d: enable %d, fence %d", n,
+				       ret, status);
+			close(fence[i]);
+		}
+		ASSERT_EQ(0, dut_disable(&self->dut));
+	}
+	expect_failures(_metadata, n - 1);
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &self->blk[0]);
+}
+
+TEST_F_TIMEOUT(memory, every_failure_of_enable_for_read_is_clean, 120)
+{
+	bool failed = true;
+	int n, ret;
+
+	for (n = 1; failed && n < MAX_FAIL_NTH; n++) {
+		/* Another size each time, so that the blocks are made anew */
+		ASSERT_EQ(0, dut_set_block_bytes(&self->dut,
+						 4096 << (n % 2)));
+		ASSERT_TRUE(fail_nth_arm(self->fail_nth, n));
+		ret = memory_enable(self);
+		failed = fail_nth_disarm(self->fail_nth);
+		if (ret)
+			EXPECT_EQ(-ENOMEM, ret);
+		ASSERT_EQ(0, dut_disable(&self->dut));
+		expect_read_mode_works(_metadata, &self->dut);
+	}
+	expect_failures(_metadata, n - 1);
+}
+
+/* read() hands its blocks back to the engine, which allocates for each. */
+TEST_F_TIMEOUT(memory, every_failure_of_read_is_clean, 120)
+{
+	static char data[4096];
+	bool failed = true;
+	int n, ret, err;
+
+	ASSERT_EQ(0, dut_set_block_bytes(&self->dut, sizeof(data)));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	for (n = 1; failed && n < MAX_FAIL_NTH; n++) {
+		ASSERT_TRUE(fail_nth_arm(self->fail_nth, n));
+		ret = read(self->dut.fd, data, sizeof(data));
+		err = errno;
+		failed = fail_nth_disarm(self->fail_nth);
+		/* Of user space it can be the copy that fails. */
+		if (ret < 0)
+			EXPECT_TRUE(err == ENOMEM || err == EFAULT);
+		ASSERT_EQ(sizeof(data),
+			  read(self->dut.fd, data, sizeof(data)));
+	}
+	expect_failures(_metadata, n - 1);
+}
+
+TEST_F_TIMEOUT(memory, every_failure_of_enqueue_is_clean, 120)
+{
+	const struct block *blk = &self->blk[0];
+	bool failed = true;
+	int n, ret, err;
+
+	test_cmd_attach(self->dut.fd, blk->fd);
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	for (n = 1; failed && n < MAX_FAIL_NTH; n++) {
+		ASSERT_TRUE(fail_nth_arm(self->fail_nth, n));
+		ret = enqueue(&self->dut, blk);
+		err = errno;
+		failed = fail_nth_disarm(self->fail_nth);
+		if (ret) {
+			EXPECT_TRUE(err == ENOMEM || err == EFAULT);
+			EXPECT_TRUE(block_wait(blk, 0));
+		}
+		ASSERT_TRUE(block_wait(blk, WAIT_MS));
+		expect_transfer(_metadata, &self->dut, blk);
+	}
+	expect_failures(_metadata, n - 1);
+}
+
+/* Some exporters allocate when a device is attached, others not before it is mapped. */
+TEST_F_TIMEOUT(memory, every_failure_of_attach_is_clean, 120)
+{
+	struct block *blk = &self->blk[0];
+	bool failed = true;
+	int fd = udmabuf_alloc(SIZE, true), n, ret, err;
+
+	if (fd < 0)
+		SKIP(return, "no udmabuf");
+	block_free(blk);
+	ASSERT_EQ(0, block_wrap(blk, fd, SIZE));
+
+	for (n = 1; failed && n < MAX_FAIL_NTH; n++) {
+		ASSERT_TRUE(fail_nth_arm(self->fail_nth, n));
+		ret = iio_attach(self->dut.fd, fd);
+		err = errno;
+		failed = fail_nth_disarm(self->fail_nth);
+		if (ret)
+			EXPECT_TRUE(err == ENOMEM || err == EFAULT);
+		else
+			test_cmd_detach(self->dut.fd, fd);
+		if (block_alive(blk))
+			ASSERT_EQ(0, block_attachments(blk, NULL, 0));
+	}
+	expect_failures(_metadata, n - 1);
+	test_cmd_attach(self->dut.fd, fd);
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, blk);
+}
+
+/* From now on, for everybody; returns how many have failed when it is over. */
+#define FAIL_TIMES	"1000000"
+
+static void fail_alloc_begin(void)
+{
+	fail_alloc_set("times", FAIL_TIMES);
+	fail_alloc_set("probability", "100");
+}
+
+static int fail_alloc_end(void)
+{
+	char slab[32] = "", page[32] = "";
+
+	fail_alloc_set("probability", "0");
+	file_read(FAIL_SLAB "times", slab, sizeof(slab));
+	file_read(FAIL_PAGE "times", page, sizeof(page));
+
+	return 2 * atoi(FAIL_TIMES) - atoi(slab) - atoi(page);
+}
+
+/*
+ * A transfer ends in an interrupt or a tasklet, where no allocation may sleep. All that
+ * may not sleep fail, in the whole kernel, and the transfers end as if nothing was.
+ */
+TEST_F_TIMEOUT(memory, transfers_end_without_any, 60)
+{
+	int fence[NUM_BLOCKS - 1], i;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_attach(self->dut.fd, self->blk[i].fd);
+	fault_set("stall", 1);
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	for (i = 0; i < NUM_BLOCKS - 1; i++) {
+		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
+		fence[i] = fence_export(&self->blk[i]);
+	}
+	/* The last reference to this one goes where the transfer ends. */
+	test_cmd_detach(self->dut.fd, self->blk[0].fd);
+
+	fail_alloc_setup(false);
+	fail_alloc_begin();
+	EXPECT_EQ(-1, enqueue(&self->dut, &self->blk[NUM_BLOCKS - 1]));
+	EXPECT_EQ(ENOMEM, errno);
+	fault_set("stall", 0);
+	for (i = 0; i < NUM_BLOCKS - 1; i++)
+		EXPECT_TRUE(block_wait(&self->blk[i], WAIT_MS));
+	printf("# %d allocations made to fail\n", fail_alloc_end());
+
+	for (i = 0; i < NUM_BLOCKS - 1; i++) {
+		if (fence[i] >= 0)
+			EXPECT_EQ(1, fence_wait(fence[i], 0));
+		if (fence[i] >= 0)
+			close(fence[i]);
+	}
+	for (i = 1; i < NUM_BLOCKS; i++)
+		expect_transfer(_metadata, &self->dut, &self->blk[i]);
+	if (block_alive(&self->blk[0]))
+		EXPECT_TRUE(wait_until(!block_attachments(&self->blk[0], NULL,
+							  0), WAIT_MS));
+}
+
+/* Says of all workers of the kernel whether their allocations may fail. */
+static void kworkers_may_fail(const char *may)
+{
+	char path[300], name[32];
+	struct dirent *ent;
+	DIR *d = opendir("/proc");
+
+	while (d && (ent = readdir(d))) {
+		snprintf(path, sizeof(path), "/proc/%.16s/comm", ent->d_name);
+		if (!isdigit(ent->d_name[0]) ||
+		    file_read(path, name, sizeof(name)) ||
+		    strncmp(name, "kworker/", 8))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%.16s/make-it-fail",
+			 ent->d_name);
+		file_write(path, may);
+	}
+	if (d)
+		closedir(d);
+}
+
+/* What was detached in flight is unmapped by a worker, which cannot report an error. */
+TEST_F_TIMEOUT(memory, worker_unmaps_without_any, 60)
+{
+	bool gone;
+	int i;
+
+	if (!self->dut.faults || !block_alive(&self->blk[0]))
+		SKIP(return, "no stalled transfer, or no dma-buf of ours in "
+		     BUFINFO);
+
+	fail_alloc_set("task-filter", "Y");
+	for (i = 0; i < 8; i++) {
+		ASSERT_EQ(0, fault_set("stall", 1));
+		test_cmd_attach(self->dut.fd, self->blk[0].fd);
+		if (!i)
+			ASSERT_EQ(0, dut_enable(&self->dut));
+		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
+		test_cmd_detach(self->dut.fd, self->blk[0].fd);
+
+		kworkers_may_fail("1");
+		fail_alloc_begin();
+		fault_set("stall", 0);
+		gone = wait_until(!block_attachments(&self->blk[0], NULL, 0),
+				  WAIT_MS);
+		printf("# %d allocations made to fail\n", fail_alloc_end());
+		kworkers_may_fail("0");
+		ASSERT_TRUE(gone);
+	}
 }
 
 IIO_TEST_MAIN

@@ -4,51 +4,10 @@
  * owner closes or dies, the buffer is disabled, the driver goes, or the buffer
  * changes between read() and DMABUFs.
  */
-#include "iio_test_util.h"
+#include "iio_test_bufs.h"
 
 #include <sys/prctl.h>
 #include <sys/socket.h>
-
-#define SIZE		16384
-#define NUM_BLOCKS	4
-
-/* What all fixtures have: an open, disabled buffer and some dma-bufs. */
-struct bufs {
-	struct iio_dut dut;
-	struct block blk[NUM_BLOCKS];
-};
-
-static void bufs_setup(struct __test_metadata *_metadata, struct bufs *bufs,
-		       unsigned int needs)
-{
-	int i;
-
-	dut_setup(_metadata, &bufs->dut, NEED_DMABUF | needs);
-	for (i = 0; i < NUM_BLOCKS; i++)
-		ASSERT_EQ(0, block_alloc(&bufs->blk[i], SIZE));
-}
-
-static void bufs_teardown(struct __test_metadata *_metadata, struct bufs *bufs)
-{
-	int i;
-
-	dut_teardown(_metadata, &bufs->dut);
-	for (i = 0; i < NUM_BLOCKS; i++)
-		block_free(&bufs->blk[i]);
-}
-
-static int enqueue(const struct bufs *b, int i)
-{
-	return iio_enqueue(b->dut.fd, b->blk[i].fd, SIZE);
-}
-
-static void attach_all(struct __test_metadata *_metadata, const struct bufs *b)
-{
-	int i;
-
-	for (i = 0; i < NUM_BLOCKS; i++)
-		test_cmd_attach(b->dut.fd, b->blk[i].fd);
-}
 
 /* Takes block @i in flight, where it stays. Returns its fence. */
 static int stall(struct __test_metadata *_metadata, const struct bufs *b, int i)
@@ -333,13 +292,6 @@ static void owner_end(struct __test_metadata *_metadata,
 	self->pid = 0;
 }
 
-/* The next owner, in this process */
-static void next_opens(struct __test_metadata *_metadata, struct bufs *b)
-{
-	b->dut.fd = dut_open_fd(&b->dut);
-	ASSERT_GE(b->dut.fd, 0);
-}
-
 FIXTURE_SETUP(owner)
 {
 	bufs_setup(_metadata, &self->b, NEED_FAULTS);
@@ -466,69 +418,207 @@ TEST_F(owner, next_one_uses_dmabufs_beside_blocks_in_flight)
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
 }
 
-/* ------------------------------------------------------------------- kill */
+/* ----------------------------------------------------------------- passed */
 
-FIXTURE(kill) {
+/*
+ * The opener of the buffer, or the owner of the memory, is a child that hands the
+ * file descriptor over and is killed. What it made lives on with whoever has it.
+ */
+FIXTURE(passed) {
 	struct bufs b;
+	pid_t pid;
+	int sock[2];
 };
 
-FIXTURE_SETUP(kill)
+FIXTURE_SETUP(passed)
 {
 	bufs_setup(_metadata, &self->b, 0);
 	dut_close_fd(&self->b.dut);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, self->sock));
 }
 
-FIXTURE_TEARDOWN(kill)
+static void passed_kill(FIXTURE_DATA(passed) *self)
 {
+	if (self->pid <= 0)
+		return;
+	kill(self->pid, SIGKILL);
+	waitpid(self->pid, NULL, 0);
+	self->pid = 0;
+}
+
+FIXTURE_TEARDOWN(passed)
+{
+	passed_kill(self);
 	bufs_teardown(_metadata, &self->b);
 }
 
-/* Streams until it is killed */
-static void stream(struct bufs *b)
-{
-	int i;
+union fd_message {
+	char space[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr hdr;
+};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	b->dut.fd = dut_open_fd(&b->dut);
-	for (i = 0; i < NUM_BLOCKS; i++)
-		if (iio_attach(b->dut.fd, b->blk[i].fd))
-			_exit(1);
-	for (i = 0; i < NUM_BLOCKS; i++)
-		if (enqueue(b, i))
-			_exit(1);
-	if (dut_enable(&b->dut))
-		_exit(1);
-	for (i = 0; ; i = (i + 1) % NUM_BLOCKS)
-		if (!block_wait(&b->blk[i], WAIT_MS) || enqueue(b, i))
-			_exit(1);
+static int fd_send(int sock, int fd)
+{
+	union fd_message control = { .hdr = {
+		.cmsg_len = CMSG_LEN(sizeof(int)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+	} };
+	struct iovec iov = { .iov_base = "", .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	memcpy(CMSG_DATA(&control.hdr), &fd, sizeof(fd));
+
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
 }
 
-TEST_F_TIMEOUT(kill, at_any_time, 60)
+/* Returns the descriptor, or a negative number */
+static int fd_receive(int sock)
+{
+	union fd_message control;
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1 ||
+	    msg.msg_controllen < CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(&control.hdr), sizeof(fd));
+
+	return fd;
+}
+
+/* Runs @main in the child. What it returns the child sends, then it waits for its end. */
+static void passed_start(struct __test_metadata *_metadata,
+			 FIXTURE_DATA(passed) *self, int (*main)(struct bufs *b))
+{
+	int fd;
+
+	self->pid = fork();
+	ASSERT_GE(self->pid, 0);
+	if (self->pid)
+		return;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fd = main(&self->b);
+	if (fd < 0 || fd_send(self->sock[1], fd))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static int opener(struct bufs *b)
+{
+	b->dut.fd = dut_open_fd(&b->dut);
+	if (b->dut.fd < 0 || iio_attach(b->dut.fd, b->blk[0].fd) ||
+	    enqueue(b, 0))
+		return -1;
+
+	return b->dut.fd;
+}
+
+TEST_F(passed, buffer_outlives_its_opener)
 {
 	struct bufs *b = &self->b;
-	int i, j, status;
+
+	passed_start(_metadata, self, opener);
+	b->dut.fd = fd_receive(self->sock[0]);
+	ASSERT_GE(b->dut.fd, 0);
+	passed_kill(self);
+
+	EXPECT_FALSE(block_wait(&b->blk[0], QUIET_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->blk[0]);
+	EXPECT_EQ(-EBUSY, dut_open_fd(&b->dut));
+}
+
+/* The last reference to the buffer is a message that nobody receives. */
+TEST_F(passed, buffer_in_a_message_lives_as_long_as_that)
+{
+	struct bufs *b = &self->b;
+	struct pollfd pfd = { .fd = self->sock[0], .events = POLLIN };
+	int fence;
+
+	passed_start(_metadata, self, opener);
+	ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
+	fence = fence_export(&b->blk[0]);
+	ASSERT_GE(fence, 0);
+	passed_kill(self);
+	EXPECT_EQ(0, fence_status(fence));
+	EXPECT_EQ(-EBUSY, dut_open_fd(&b->dut));
+
+	close(self->sock[0]);
+	close(self->sock[1]);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
+	close(fence);
+	ASSERT_TRUE(wait_until((b->dut.fd = dut_open_fd(&b->dut)) >= 0, WAIT_MS));
+	expect_dmabuf_mode_works(_metadata, &b->dut);
+}
+
+/* As the child of fork() has it: the parent dies, the child goes on. */
+TEST_F(passed, buffer_is_inherited)
+{
+	struct bufs *b = &self->b;
+	char byte = 0;
 	pid_t pid;
 
-	for (i = 0; i < 30; i++) {
-		pid = fork();
-		ASSERT_GE(pid, 0);
-		if (!pid)
-			stream(b);
-		usleep(i * 997 % 20000);
-		kill(pid, SIGKILL);
-		ASSERT_EQ(pid, waitpid(pid, &status, 0));
-		EXPECT_TRUE(WIFSIGNALED(status));
-
-		ASSERT_EQ(0, dut_disable(&b->dut));
-		for (j = 0; j < NUM_BLOCKS; j++)
-			ASSERT_TRUE(block_wait(&b->blk[j], WAIT_MS));
-		next_opens(_metadata, b);
-		if (i & 1)
-			expect_read_mode_works(_metadata, &b->dut);
-		else
-			expect_dmabuf_mode_works(_metadata, &b->dut);
-		dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (read(self->sock[1], &byte, 1) != 1 || enqueue(b, 0) ||
+		    dut_enable(&b->dut) || !block_wait(&b->blk[0], WAIT_MS) ||
+		    enqueue(b, 0) || !block_wait(&b->blk[0], WAIT_MS))
+			byte = 1;
+		_exit(write(self->sock[1], &byte, 1) != 1);
 	}
+
+	self->pid = pid;
+	dut_close_fd(&b->dut);
+	ASSERT_EQ(1, write(self->sock[0], &byte, 1));
+	ASSERT_EQ(1, read(self->sock[0], &byte, 1));
+	EXPECT_EQ(0, byte);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	self->pid = 0;
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	next_opens(_metadata, b);
+	expect_read_mode_works(_metadata, &b->dut);
+}
+
+static int owner_of_memory(struct bufs *b)
+{
+	struct block blk;
+
+	return block_alloc(&blk, SIZE) ? -1 : blk.fd;
+}
+
+TEST_F(passed, memory_outlives_its_owner)
+{
+	struct bufs *b = &self->b;
+	struct block blk;
+
+	next_opens(_metadata, b);
+	passed_start(_metadata, self, owner_of_memory);
+	ASSERT_EQ(0, block_wrap(&blk, fd_receive(self->sock[0]), SIZE));
+	test_cmd_attach(b->dut.fd, blk.fd);
+	passed_kill(self);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &blk);
+	block_free(&blk);
 }
 
 /* ---------------------------------------------------------------- disable */
@@ -649,56 +739,6 @@ TEST_F(disable, completed_blocks_keep_their_samples)
 	ASSERT_EQ(0, block_begin_read(&b->blk[0]));
 	EXPECT_COUNTER(b->blk[0].map, SIZE, &next, &started);
 	EXPECT_EQ(0, block_end_read(&b->blk[0]));
-}
-
-struct load {
-	struct bufs *b;
-	volatile bool stop;
-	unsigned int transfers;
-	int bad;			/* errno of an ENQUEUE that failed */
-};
-
-/* Enqueues whatever is not pending, until told to stop or refused. */
-static int load_main(void *arg)
-{
-	struct load *load = arg;
-	struct bufs *b = load->b;
-	int i;
-
-	for (i = 0; !load->stop; i = (i + 1) % NUM_BLOCKS) {
-		if (!block_wait(&b->blk[i], 20))
-			continue;
-		if (enqueue(b, i)) {
-			load->bad = errno;
-			return -1;
-		}
-		load->transfers++;
-	}
-
-	return 0;
-}
-
-TEST_F_TIMEOUT(disable, under_load, 60)
-{
-	struct load load = { .b = &self->b };
-	struct sleeper s;
-	int i;
-
-	sleeper_start(&s, load_main, &load);
-	for (i = 0; i < 200; i++) {
-		ASSERT_EQ(0, dut_enable(&self->b.dut));
-		usleep(i * 131 % 3000);
-		ASSERT_EQ(0, dut_disable(&self->b.dut));
-	}
-	load.stop = true;
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(0, load.bad);
-	EXPECT_LT(10, (int)load.transfers);
-
-	ASSERT_EQ(0, dut_enable(&self->b.dut));
-	for (i = 0; i < NUM_BLOCKS; i++)
-		ASSERT_TRUE(block_wait(&self->b.blk[i], WAIT_MS));
-	expect_transfer(_metadata, &self->b.dut, &self->b.blk[0]);
 }
 
 /* ------------------------------------------------------------------- mode */
@@ -1118,31 +1158,6 @@ TEST_F(unbind, bind_then_close_works)
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
 }
 
-TEST_F_TIMEOUT(unbind, under_load, 60)
-{
-	struct bufs *b = &self->b, copy;
-	struct load load;
-	struct sleeper s;
-	int i, j;
-
-	for (i = 0; i < 10; i++) {
-		attach_all(_metadata, b);
-		ASSERT_EQ(0, dut_enable(&b->dut));
-		copy = *b;
-		load = (struct load){ .b = &copy };
-		sleeper_start(&s, load_main, &load);
-		usleep(i * 997 % 5000);
-		unbind(_metadata, self);
-		ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-		EXPECT_EQ(ENODEV, load.bad);
-		for (j = 0; j < NUM_BLOCKS; j++)
-			EXPECT_TRUE(block_wait(&b->blk[j], WAIT_MS));
-		EXPECT_EQ(0, close(self->old.fd));
-		rebind(_metadata, self);
-	}
-	expect_dmabuf_mode_works(_metadata, &b->dut);
-}
-
 /* ---------------------------------------------------------------- modules */
 
 FIXTURE(modules) {
@@ -1151,50 +1166,20 @@ FIXTURE(modules) {
 	bool reload;
 };
 
-static const char *module_dir(void)
+FIXTURE_SETUP(modules)
 {
-	return getenv("IIO_TEST_MODULES") ?: "/modules";
+	bufs_setup(_metadata, &self->b, NEED_FAULTS);
+	if (!modules_exist())
+		SKIP_SETUP("adc_dummy is no module, or not in %.256s",
+			   module_dir());
+	modules_engine(self->engine, sizeof(self->engine));
 }
 
-static int module_load(const char *name, const char *params)
+/* The device anew, with the buffer open and all channels */
+static bool modules_renew(FIXTURE_DATA(modules) *self, bool vec)
 {
-	char path[PATH_MAX];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "%s/%s.ko", module_dir(), name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-
-	ret = syscall(SYS_finit_module, fd, params, 0);
-	close(fd);
-
-	return ret;
-}
-
-static int module_unload(const char *name)
-{
-	return syscall(SYS_delete_module, name, O_NONBLOCK);
-}
-
-/* Both dummies anew, the DMA controller with or without the vector call */
-static bool modules_reload(FIXTURE_DATA(modules) *self, bool vec)
-{
-	char params[128];
-
-	snprintf(params, sizeof(params), "vec=%d", vec);
-	if (self->engine[0] && self->engine[0] != '(')
-		snprintf(params, sizeof(params), "vec=%d engine=%s", vec,
-			 self->engine);
-
 	dut_close_fd(&self->b.dut);
-	module_unload("adc_dummy");
-	if (!wait_until(!module_unload("dma_dummy") || errno == ENOENT,
-			WAIT_MS) ||
-	    module_load("dma_dummy", params) || module_load("adc_dummy", ""))
-		return false;
-	if (!wait_until(dut_find(&self->b.dut) &&
-			!access(self->b.dut.node, R_OK), WAIT_MS))
+	if (!modules_reload(&self->b.dut, self->engine, vec))
 		return false;
 
 	dut_scan_all(&self->b.dut);
@@ -1203,23 +1188,10 @@ static bool modules_reload(FIXTURE_DATA(modules) *self, bool vec)
 	return self->b.dut.fd >= 0;
 }
 
-FIXTURE_SETUP(modules)
-{
-	char path[PATH_MAX];
-
-	bufs_setup(_metadata, &self->b, NEED_FAULTS);
-	snprintf(path, sizeof(path), "%s/adc_dummy.ko", module_dir());
-	if (access("/sys/module/adc_dummy/initstate", R_OK) || access(path, R_OK))
-		SKIP_SETUP("adc_dummy is no module, or not in %.256s",
-			   module_dir());
-	file_read("/sys/module/dma_dummy/parameters/engine", self->engine,
-		  sizeof(self->engine));
-}
-
 FIXTURE_TEARDOWN(modules)
 {
 	if (self->reload)
-		modules_reload(self, true);
+		modules_renew(self, true);
 	bufs_teardown(_metadata, &self->b);
 }
 
@@ -1238,7 +1210,7 @@ TEST_F(modules, unload_with_blocks_in_flight)
 	test_err_enqueue(ENODEV, b->dut.fd, b->blk[2].fd, SIZE);
 	close(fence);
 
-	ASSERT_TRUE(modules_reload(self, true));
+	ASSERT_TRUE(modules_renew(self, true));
 	self->reload = false;
 	expect_dmabuf_mode_works(_metadata, &b->dut);
 	expect_read_mode_works(_metadata, &b->dut);
@@ -1253,10 +1225,131 @@ TEST_F(modules, attach_without_vectors_is_eperm)
 	struct bufs *b = &self->b;
 
 	self->reload = true;
-	ASSERT_TRUE(modules_reload(self, false));
+	ASSERT_TRUE(modules_renew(self, false));
 	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
 	expect_read_mode_works(_metadata, &b->dut);
 	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
+}
+
+/* ---------------------------------------------------------------- suspend */
+
+#define PM_TEST		"/sys/power/pm_test"
+#define PM_TEST_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
+
+FIXTURE(suspend) {
+	struct bufs b;
+	char delay[16];
+};
+
+FIXTURE_SETUP(suspend)
+{
+	bufs_setup(_metadata, &self->b, 0);
+	if (access("/sys/power/state", W_OK) || access(PM_TEST, W_OK))
+		SKIP_SETUP("kernel without CONFIG_SUSPEND, or without CONFIG_PM_DEBUG");
+	ASSERT_EQ(0, file_read(PM_TEST_DELAY, self->delay, sizeof(self->delay)));
+	ASSERT_EQ(0, file_write(PM_TEST_DELAY, "1"));
+	attach_all(_metadata, &self->b);
+}
+
+FIXTURE_TEARDOWN(suspend)
+{
+	file_write(PM_TEST, "none");
+	file_write(PM_TEST_DELAY, self->delay);
+	bufs_teardown(_metadata, &self->b);
+}
+
+/* Down to @depth and back, after a second */
+static void suspend(struct __test_metadata *_metadata, const char *depth)
+{
+	ASSERT_EQ(0, file_write(PM_TEST, depth));
+	ASSERT_EQ(0, file_write("/sys/power/state", "freeze"));
+}
+
+TEST_F_TIMEOUT(suspend, queued_blocks_stay_queued, 60)
+{
+	struct bufs *b = &self->b;
+
+	ASSERT_EQ(0, enqueue(b, 0));
+	suspend(_metadata, "devices");
+	EXPECT_FALSE(block_wait(&b->blk[0], QUIET_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->blk[0]);
+}
+
+/* Nobody tells the converter: what is in flight ends when it would have anyway. */
+TEST_F_TIMEOUT(suspend, blocks_in_flight_end, 60)
+{
+	struct bufs *b = &self->b;
+	int fence;
+
+	if (!b->dut.faults)
+		SKIP(return, "cannot hold a transfer back");
+
+	fence = stall(_metadata, b, 0);
+	suspend(_metadata, "devices");
+	EXPECT_EQ(0, fence_status(fence));
+	ASSERT_EQ(0, fault_set("stall", 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	close(fence);
+	expect_transfer(_metadata, &b->dut, &b->blk[0]);
+}
+
+struct stream {
+	struct bufs *b;
+	volatile bool stop;
+	unsigned int transfers;
+	bool started;
+	uint32_t next;
+};
+
+/* Streams and checks the counter. */
+static int stream_main(void *arg)
+{
+	struct stream *st = arg;
+	struct bufs *b = st->b;
+	size_t good;
+	int i;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		if (enqueue(b, i))
+			return -1;
+
+	for (i = 0; !st->stop; i = (i + 1) % NUM_BLOCKS, st->transfers++) {
+		if (!block_wait(&b->blk[i], WAIT_MS) ||
+		    block_begin_read(&b->blk[i]))
+			return -1;
+		/* Without a rate nothing is lost while the system is down. */
+		good = !b->dut.faults ? SIZE / 4 :
+		       counter_check(b->blk[i].map, SIZE / 4, &st->next,
+				     &st->started);
+		if (block_end_read(&b->blk[i]) || good != SIZE / 4 ||
+		    enqueue(b, i))
+			return -1;
+	}
+
+	return 0;
+}
+
+/* The thread is frozen in poll(), in ENQUEUE or wherever it is, and goes on there. */
+TEST_F_TIMEOUT(suspend, streaming_goes_on, 120)
+{
+	static const char * const depths[] = { "freezer", "devices" };
+	struct stream st = { .b = &self->b };
+	unsigned int i, transfers;
+	struct sleeper s;
+
+	ASSERT_EQ(0, dut_enable(&self->b.dut));
+	sleeper_start(&s, stream_main, &st);
+	for (i = 0; i < 4; i++) {
+		suspend(_metadata, depths[i % ARRAY_SIZE(depths)]);
+		transfers = st.transfers;
+		EXPECT_TRUE(wait_until(st.transfers > transfers, WAIT_MS));
+	}
+	st.stop = true;
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	printf("# %u suspends, %u transfers\n", i, st.transfers);
 }
 
 /* ------------------------------------------------------- mode, once more */

@@ -60,7 +60,7 @@ TEST_F(any, bad_pointer_is_efault)
 	void *bad;
 
 	bad = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, bad);
+	ASSERT_TRUE(bad != MAP_FAILED);
 
 	for (i = 0; i < ARRAY_SIZE(all_ioctls); i++) {
 		EXPECT_ERRNO(EFAULT,
@@ -78,7 +78,7 @@ TEST_F(any, struct_across_the_last_page_is_efault)
 
 	map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, map);
+	ASSERT_TRUE(map != MAP_FAILED);
 	ASSERT_EQ(0, munmap(map + page, page));
 
 	EXPECT_ERRNO(EFAULT, ioctl(self->bufs.dut.fd,
@@ -324,19 +324,6 @@ TEST_F(attach, maps_for_the_dma_device)
 	EXPECT_STRNE(b->dut.parent, dev);
 }
 
-static const struct {
-	const char *file;
-	const char *value;
-} fail_setup[] = {
-	/* Allocations that may sleep too; no stack dumps in the kernel log */
-	{ "/sys/kernel/debug/failslab/ignore-gfp-wait", "N" },
-	{ "/sys/kernel/debug/failslab/verbose", "0" },
-	{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N" },
-	{ "/sys/kernel/debug/fail_page_alloc/min-order", "0" },
-	{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
-	{ "/sys/kernel/debug/fail_usercopy/verbose", "0" },
-};
-
 /* One ATTACH, ENQUEUE, DETACH, of which any may fail, but not the DETACH. */
 static void attach_enqueue_detach(struct __test_metadata *_metadata,
 				  const struct bufs *b)
@@ -362,32 +349,22 @@ static void attach_enqueue_detach(struct __test_metadata *_metadata,
 TEST_F_TIMEOUT(attach, every_allocation_failure_is_clean, 60)
 {
 	struct bufs *b = &self->bufs;
-	char text[16];
-	int fd, n;
+	int fd = fail_nth_open(), n;
 
-	fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	if (fd < 0 || access(fail_setup[0].file, W_OK))
+	if (fd < 0)
 		SKIP(return, "no CONFIG_FAILSLAB");
-	for (n = 0; n < (int)ARRAY_SIZE(fail_setup); n++)
-		file_write(fail_setup[n].file, fail_setup[n].value);
 
-	for (n = 1; n < 1000; n++) {
-		snprintf(text, sizeof(text), "%d", n);
-		ASSERT_EQ((ssize_t)strlen(text),
-			  pwrite(fd, text, strlen(text), 0));
+	for (n = 1; n < MAX_FAIL_NTH; n++) {
+		ASSERT_TRUE(fail_nth_arm(fd, n));
 		attach_enqueue_detach(_metadata, b);
-
-		/* What is left of n: nothing, if something was made to fail */
-		memset(text, 0, sizeof(text));
-		ASSERT_LT(0, pread(fd, text, sizeof(text) - 1, 0));
-		ASSERT_EQ(1, pwrite(fd, "0", 1, 0));
-		ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
-		if (atoi(text))
+		if (!fail_nth_disarm(fd))
 			break;
+		ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
 	}
 	close(fd);
+	printf("# %d allocations made to fail\n", n - 1);
 	EXPECT_LT(1, n);
-	EXPECT_GT(1000, n);
+	EXPECT_GT(MAX_FAIL_NTH, n);
 	if (block_alive(&b->a))
 		EXPECT_TRUE(wait_until(!block_attachments(&b->a, NULL, 0),
 				       WAIT_MS));
@@ -663,6 +640,50 @@ TEST_F(enqueue, publishes_a_write_fence)
 	EXPECT_EQ(0, poll(&pfd, 1, QUIET_MS));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+static void *take_locks(void *arg)
+{
+	volatile bool *stop = arg;
+	char text[4096];
+	int fd;
+
+	while (!*stop) {
+		fd = open(BUFINFO, O_RDONLY | O_CLOEXEC);
+		while (read(fd, text, sizeof(text)) > 0)
+			;
+		close(fd);
+	}
+
+	return NULL;
+}
+
+/* Somebody else takes the reservation lock, for a moment, again and again. */
+TEST_F_TIMEOUT(enqueue, contended_lock_is_eagain_or_waited_for, 60)
+{
+	struct bufs *b = &self->bufs;
+	volatile bool stop = false;
+	pthread_t thread;
+	int i, again = 0;
+
+	if (!block_alive(&b->a))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take_locks, (void *)&stop));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < 2000; i++) {
+		dut_nonblock(&b->dut, i & 1);
+		if (!iio_enqueue(b->dut.fd, b->a.fd, b->dut.align ?: SIZE)) {
+			ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+			continue;
+		}
+		again++;
+		ASSERT_EQ(1, i & 1);
+		ASSERT_EQ(EAGAIN, errno);
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	printf("# %d of %d met a lock that was taken\n", again, i / 2);
 }
 
 static bool last_write_fence(const struct block *blk, unsigned long long *seqno)

@@ -190,6 +190,65 @@ static inline void fault_reset(void)
 		fault_set(faults[i], 0);
 }
 
+/* --------------------------------------------------- failing allocations */
+
+#define FAIL_SLAB	"/sys/kernel/debug/failslab/"
+#define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
+#define MAX_FAIL_NTH	1000	/* more than any call allocates */
+
+static inline void fail_alloc_set(const char *name, const char *value)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), FAIL_SLAB "%s", name);
+	file_write(path, value);
+	snprintf(path, sizeof(path), FAIL_PAGE "%s", name);
+	file_write(path, value);
+}
+
+/* No stack dumps in the kernel log; @sleeping: allocations that may sleep too */
+static inline void fail_alloc_setup(bool sleeping)
+{
+	fail_alloc_set("probability", "0");
+	fail_alloc_set("interval", "1");
+	fail_alloc_set("verbose", "0");
+	fail_alloc_set("min-order", "0");
+	fail_alloc_set("ignore-gfp-wait", sleeping ? "N" : "Y");
+	fail_alloc_set("ignore-gfp-highmem", sleeping ? "N" : "Y");
+	file_write("/sys/kernel/debug/fail_usercopy/verbose", "0");
+}
+
+/*
+ * For fail_nth_arm() and fail_nth_disarm() in the thread that opens it; -1 if the kernel
+ * cannot make allocations fail.
+ */
+static inline int fail_nth_open(void)
+{
+	if (access(FAIL_SLAB "ignore-gfp-wait", W_OK))
+		return -1;
+	fail_alloc_setup(true);
+
+	return open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+}
+
+/* Makes the @n-th allocation of this thread from now on fail. */
+static inline bool fail_nth_arm(int fd, int n)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "%d", n);
+
+	return pwrite(fd, text, len, 0) == len;
+}
+
+/* Whether there have been that many allocations, so that one has failed */
+static inline bool fail_nth_disarm(int fd)
+{
+	char left[16] = "";
+
+	return pread(fd, left, sizeof(left) - 1, 0) > 0 &&
+	       fail_nth_arm(fd, 0) && !atoi(left);
+}
+
 /* ----------------------------------------------------- device under test */
 
 #define NEED_DMABUF	(1 << 0)	/* the DMABUF ioctls */
@@ -485,6 +544,8 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 	char text[32];
 
 	dut->fd = -1;
+	/* DMA_API_DEBUG reports one error and no more: one for each test */
+	file_write("/sys/kernel/debug/dma-api/num_errors", "1");
 	if (!dut_find(dut))
 		SKIP_SETUP("no IIO device %s", dut_name());
 	if ((needs & NEED_FAULTS) && !dut->faults)
@@ -610,6 +671,40 @@ out:
 	return fd < 0 ? -err : fd;
 }
 
+/* The CMA heap goes by the name of its region: it is the one not "system". */
+static inline int cma_heap_alloc(size_t size)
+{
+	DIR *d = opendir("/dev/dma_heap");
+	struct dirent *ent;
+	int fd = -ENOENT;
+
+	while (d && fd < 0 && (ent = readdir(d)))
+		if (ent->d_name[0] != '.' && strncmp(ent->d_name, "system", 6))
+			fd = heap_alloc(ent->d_name, size);
+	if (d)
+		closedir(d);
+
+	return fd;
+}
+
+enum exporter { SYSTEM_HEAP, CMA_HEAP, UDMABUF, UDMABUF_PAGES };
+
+static inline int exporter_alloc(enum exporter exporter, size_t size)
+{
+	switch (exporter) {
+	case SYSTEM_HEAP:
+		return heap_alloc("system", size);
+	case CMA_HEAP:
+		return cma_heap_alloc(size);
+	case UDMABUF:
+		return udmabuf_alloc(size, false);
+	case UDMABUF_PAGES:
+		return udmabuf_alloc(size, true);
+	}
+
+	return -EINVAL;
+}
+
 static inline int block_wrap(struct block *blk, int fd, size_t size)
 {
 	static unsigned int serial;
@@ -670,11 +765,17 @@ static inline int block_end_read(const struct block *blk)
 	return block_sync(blk, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
 }
 
+/*
+ * Not SYNC_WRITE, though the CPU writes: an attached block is mapped DMA_FROM_DEVICE,
+ * and the system heap would pass DMA_TO_DEVICE or DMA_BIDIRECTIONAL on for this mapping,
+ * which DMA_API_DEBUG takes for the fault of a driver, and after that it says nothing any
+ * more. END writes back what is in the cache all the same (arm64).
+ */
 static inline void block_fill(const struct block *blk, int byte)
 {
-	block_sync(blk, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	block_begin_read(blk);
 	memset(blk->map, byte, blk->size);
-	block_sync(blk, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+	block_end_read(blk);
 }
 
 /* True if no transfer writes to the block any more; false: still pending */
@@ -770,6 +871,20 @@ static inline int fence_wait(int fence, int ms)
 
 /* -------------------------------------------------------------- samples */
 
+#define COUNTER_CHUNK	256	/* words compared before anybody looks at the result */
+
+/* Without a branch for each word, so that the compiler can use vectors */
+static inline bool counter_chunk_is(const uint32_t *data, uint32_t first)
+{
+	uint32_t wrong = 0;
+	unsigned int i;
+
+	for (i = 0; i < COUNTER_CHUNK; i++)
+		wrong |= data[i] ^ (first + i);
+
+	return !wrong;
+}
+
 /*
  * Checks that @words samples continue the counter at *@next, or start it if
  * !*@started. Returns how many of them did before the first wrong one.
@@ -777,15 +892,18 @@ static inline int fence_wait(int fence, int ms)
 static inline size_t counter_check(const uint32_t *data, size_t words,
 				   uint32_t *next, bool *started)
 {
-	size_t i;
+	size_t i = 0;
 
 	if (words && !*started) {
 		*next = data[0];
 		*started = true;
 	}
-	for (i = 0; i < words; i++, (*next)++)
-		if (data[i] != *next)
-			break;
+	while (words - i >= COUNTER_CHUNK &&
+	       counter_chunk_is(data + i, *next + i))
+		i += COUNTER_CHUNK;
+	while (i < words && data[i] == (uint32_t)(*next + i))
+		i++;
+	*next += i;
 
 	return i;
 }

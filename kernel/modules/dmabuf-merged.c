@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA-BUFs that are one piece to the device
+ *
+ * Behind an IOMMU the pages of a DMA-BUF can become one piece. Its table then has fewer
+ * entries to the device (sg_table.nents) than to the CPU (sg_table.orig_nents), and an
+ * importer that mixes up the two gets lengths and addresses that mean nothing. This
+ * exporter makes such tables without an IOMMU: memory in one piece, an entry for each of
+ * its pages, and a mapping with a single one.
+ *
+ * /dev/dmabuf-merged takes DMA_HEAP_IOCTL_ALLOC, as the heaps do.
+ *
+ * There is no cache maintenance: for importers that are cache coherent.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/gfp.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <uapi/linux/dma-heap.h>
+
+static struct sg_table *dmabuf_merged_alloc_table(struct dma_buf *dmabuf)
+{
+	struct page *pages = dmabuf->priv;
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	unsigned int i;
+
+	sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
+	if (!sgt)
+		return NULL;
+
+	if (sg_alloc_table(sgt, dmabuf->size >> PAGE_SHIFT, GFP_KERNEL)) {
+		kfree(sgt);
+		return NULL;
+	}
+
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_set_page(sg, pages + i, PAGE_SIZE, 0);
+
+	return sgt;
+}
+
+static void dmabuf_merged_free_table(struct sg_table *sgt)
+{
+	sg_free_table(sgt);
+	kfree(sgt);
+}
+
+static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
+					  enum dma_data_direction dir)
+{
+	struct scatterlist *sg;
+	struct sg_table *sgt;
+	unsigned int i;
+	int ret;
+
+	sgt = dmabuf_merged_alloc_table(attach->dmabuf);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+
+	ret = dma_map_sgtable(attach->dev, sgt, dir, 0);
+	if (ret) {
+		dmabuf_merged_free_table(sgt);
+		return ERR_PTR(ret);
+	}
+
+	/* What iommu_dma_map_sg() leaves when it could merge all */
+	for_each_sgtable_sg(sgt, sg, i) {
+		sg_dma_len(sg) = i ? 0 : attach->dmabuf->size;
+		if (i)
+			sg_dma_address(sg) = DMA_MAPPING_ERROR;
+	}
+	sgt->nents = 1;
+
+	return sgt;
+}
+
+static void dmabuf_merged_unmap(struct dma_buf_attachment *attach,
+				struct sg_table *sgt,
+				enum dma_data_direction dir)
+{
+	dma_addr_t addr = sg_dma_address(sgt->sgl);
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sgtable_sg(sgt, sg, i) {
+		sg_dma_address(sg) = addr + ((dma_addr_t)i << PAGE_SHIFT);
+		sg_dma_len(sg) = PAGE_SIZE;
+	}
+	sgt->nents = sgt->orig_nents;
+	dma_unmap_sgtable(attach->dev, sgt, dir, 0);
+	dmabuf_merged_free_table(sgt);
+}
+
+static int dmabuf_merged_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	struct page *pages = dmabuf->priv;
+
+	return remap_pfn_range(vma, vma->vm_start,
+			       page_to_pfn(pages) + vma->vm_pgoff,
+			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
+static void dmabuf_merged_release(struct dma_buf *dmabuf)
+{
+	__free_pages(dmabuf->priv, get_order(dmabuf->size));
+}
+
+static const struct dma_buf_ops dmabuf_merged_ops = {
+	.map_dma_buf = dmabuf_merged_map,
+	.unmap_dma_buf = dmabuf_merged_unmap,
+	.mmap = dmabuf_merged_mmap,
+	.release = dmabuf_merged_release,
+};
+
+/* Returns a file descriptor. */
+static int dmabuf_merged_alloc(size_t size, int fd_flags)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	struct dma_buf *dmabuf;
+	struct page *pages;
+	int fd;
+
+	pages = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN,
+			    get_order(size));
+	if (!pages)
+		return -ENOMEM;
+
+	exp_info.ops = &dmabuf_merged_ops;
+	exp_info.size = size;
+	exp_info.flags = fd_flags;
+	exp_info.priv = pages;
+	dmabuf = dma_buf_export(&exp_info);
+	if (IS_ERR(dmabuf)) {
+		__free_pages(pages, get_order(size));
+		return PTR_ERR(dmabuf);
+	}
+
+	fd = dma_buf_fd(dmabuf, fd_flags);
+	if (fd < 0)
+		dma_buf_put(dmabuf);
+
+	return fd;
+}
+
+static long dmabuf_merged_ioctl(struct file *file, unsigned int cmd,
+				unsigned long arg)
+{
+	struct dma_heap_allocation_data __user *user = (void __user *)arg;
+	struct dma_heap_allocation_data data;
+	int fd;
+
+	if (cmd != DMA_HEAP_IOCTL_ALLOC)
+		return -ENOTTY;
+	if (copy_from_user(&data, user, sizeof(data)))
+		return -EFAULT;
+	if (data.fd || data.heap_flags || !data.len || data.len > SIZE_MAX / 2 ||
+	    data.fd_flags & ~(O_ACCMODE | O_CLOEXEC))
+		return -EINVAL;
+
+	fd = dmabuf_merged_alloc(PAGE_ALIGN(data.len), data.fd_flags);
+	if (fd < 0)
+		return fd;
+
+	/* Too late to take it back: the caller finds it among its descriptors. */
+	return put_user(fd, &user->fd);
+}
+
+static const struct file_operations dmabuf_merged_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = dmabuf_merged_ioctl,
+};
+
+static struct miscdevice dmabuf_merged_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "dmabuf-merged",
+	.fops = &dmabuf_merged_fops,
+};
+module_misc_device(dmabuf_merged_misc);
+
+MODULE_DESCRIPTION("DMA-BUFs that are one piece to the device");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(DMA_BUF);

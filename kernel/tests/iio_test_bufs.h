@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * An open buffer with some dma-bufs, and the modules of the dummies: what the tests of
+ * lives and deaths share.
+ */
+#ifndef __IIO_TEST_BUFS_H
+#define __IIO_TEST_BUFS_H
+
+#include "iio_test_util.h"
+
+#define SIZE		16384
+#define NUM_BLOCKS	4
+
+/* What all fixtures have: an open, disabled buffer and some dma-bufs. */
+struct bufs {
+	struct iio_dut dut;
+	struct block blk[NUM_BLOCKS];
+};
+
+static inline void bufs_setup(struct __test_metadata *_metadata,
+			      struct bufs *bufs, unsigned int needs)
+{
+	int i;
+
+	dut_setup(_metadata, &bufs->dut, NEED_DMABUF | needs);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, block_alloc(&bufs->blk[i], SIZE));
+}
+
+static inline void bufs_teardown(struct __test_metadata *_metadata,
+				 struct bufs *bufs)
+{
+	int i;
+
+	dut_teardown(_metadata, &bufs->dut);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		block_free(&bufs->blk[i]);
+}
+
+static inline int enqueue(const struct bufs *b, int i)
+{
+	return iio_enqueue(b->dut.fd, b->blk[i].fd, SIZE);
+}
+
+static inline void attach_all(struct __test_metadata *_metadata,
+			      const struct bufs *b)
+{
+	int i;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_attach(b->dut.fd, b->blk[i].fd);
+}
+
+/* The next owner, in this process */
+static inline void next_opens(struct __test_metadata *_metadata,
+			      struct bufs *b)
+{
+	b->dut.fd = dut_open_fd(&b->dut);
+	ASSERT_GE(b->dut.fd, 0);
+}
+
+/* -------------------------------------------------------------- modules */
+
+static inline const char *module_dir(void)
+{
+	return getenv("IIO_TEST_MODULES") ?: "/modules";
+}
+
+/* Both dummies are modules, and there to be loaded again */
+static inline bool modules_exist(void)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/adc_dummy.ko", module_dir());
+
+	return !access("/sys/module/adc_dummy/initstate", R_OK) &&
+	       !access(path, R_OK);
+}
+
+static inline int module_load(const char *name, const char *params)
+{
+	char path[PATH_MAX];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/%s.ko", module_dir(), name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+
+	ret = syscall(SYS_finit_module, fd, params, 0);
+	close(fd);
+
+	return ret;
+}
+
+static inline int module_unload(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK);
+}
+
+/* The engine that dma_dummy was loaded with, for modules_reload() */
+static inline void modules_engine(char *engine, size_t size)
+{
+	char text[64] = "";
+
+	file_read("/sys/module/dma_dummy/parameters/engine", text, sizeof(text));
+	snprintf(engine, size, "%s", text[0] == '(' ? "" : text);
+}
+
+/*
+ * Both dummies anew, the DMA controller with or without the vector call. Finds the
+ * device that comes up.
+ */
+static inline bool modules_reload(struct iio_dut *dut, const char *engine,
+				  bool vec)
+{
+	char params[128];
+
+	snprintf(params, sizeof(params), "vec=%d%s%s", vec,
+		 engine[0] ? " engine=" : "", engine);
+
+	module_unload("adc_dummy");
+	if (!wait_until(!module_unload("dma_dummy") || errno == ENOENT,
+			WAIT_MS) ||
+	    module_load("dma_dummy", params) || module_load("adc_dummy", ""))
+		return false;
+
+	return wait_until(dut_find(dut) && !access(dut->node, R_OK), WAIT_MS);
+}
+
+#endif /* __IIO_TEST_BUFS_H */
