@@ -40,6 +40,21 @@ check-series:		## does the series apply, and read well?
 check-builds:		## does every patch build without a new warning?
 	@ci/check-builds
 
+lint:			## what would checkpatch, coccinelle and others say?
+	@ci/lint
+
+mails:			## the mails that b4 would send, in build/mails; sends nothing
+	@ci/mails
+
+coverage:		## which lines of the series did the last 'make check' execute?
+	@ci/coverage
+
+check-peer: setup	## the same tests on mainline's version: Documentation/peer.md
+	@ci/check-peer
+
+soak: setup		## kills, races and fuzzing for as long as you like: make soak MINUTES=60
+	@ci/soak $(MINUTES)
+
 ## The guest
 kernel: tree		## kernel, modules and initramfs: build/out/$(BASE)-$(CONFIG)
 	@ci/assemble $(BASE) $(CONFIG)
@@ -63,4 +78,4 @@ help:			## this text
 	      printf "  make %-14s %s\n", t[1], t[2] }' $(MAKEFILE_LIST)
 
 .PHONY: bench check check-fast setup tree patches check-series check-builds \
-	kernel guest shell board clean help
+	lint mails coverage check-peer soak kernel guest shell board clean help

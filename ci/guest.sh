@@ -29,8 +29,12 @@ load_dummy() {
 
 # load_board: the converter of the emulated board (ci/guest --board).
 load_board() {
-	local tries=0
+	local tries=0 device
 
+	# What unload_board has unbound; the others have no driver anyway.
+	for device in /sys/bus/platform/devices/*; do
+		[ -e "$device/driver" ] || echo "${device##*/}" >/sys/bus/platform/drivers_probe
+	done
 	insmod /modules/board_adc.ko || return 1
 	# The core resets for some milliseconds, and only then registers its IIO device.
 	while ! grep -qsx cf-ad9361-lpc /sys/bus/iio/devices/*/label /sys/bus/iio/devices/*/name; do
@@ -42,6 +46,96 @@ load_board() {
 
 unload_dummy() {
 	rmmod adc_dummy && rmmod dma_dummy
+}
+
+# unbind DRIVER: all of its devices
+unbind() {
+	local device
+
+	for device in /sys/bus/platform/drivers/"$1"/*/driver_override; do
+		[ -e "$device" ] || continue
+		device=${device%/*}
+		echo "${device##*/}" >"/sys/bus/platform/drivers/$1/unbind" || return 1
+	done
+}
+
+# The DMA controllers too: they are built in, but what they have mapped must go with them.
+unload_board() {
+	unbind adi_axi_adc && rmmod board_adc && unbind dma-axi-dmac
+}
+
+# Tells how many lines came in, and prints them if there are any.
+none_left() {
+	local lines
+
+	lines=$(cat)
+	[ -n "$lines" ] || { echo "# leak check: no $1"; return 0; }
+	echo "# leak check: $(echo "$lines" | grep -c .) $1:"
+	echo "$lines" | sed 's/^/#   /'
+	return 1
+}
+
+# What kmemleak has found, less the 'struct iio_sw_device' that iio_dummy_remove() of all
+# kernels up to 6.12 forgets.
+kmemleak_reports() {
+	awk '
+	function flush() {
+		if (record != "" && !known) printf "%s", record
+		record = ""; known = 0
+	}
+	/^unreferenced object/ { flush() }
+	{ record = record $0 "\n" }
+	/iio_dummy_probe/ { known = 1 }
+	END { flush() }' /sys/kernel/debug/kmemleak
+}
+
+# leak_check [--no-mappings]: unloads what load_dummy or load_board has loaded, and fails
+# if a session has left anything behind: a descriptor, a dma-buf (with its attachments, and
+# the fds that keep it), a DMA mapping, memory. For a kernel with kmemleak and
+# DMA_API_DEBUG. The latter gives up when its own allocations are made to fail.
+leak_check() {
+	local debug=/sys/kernel/debug status=0
+
+	if [ ! -e $debug/kmemleak ] || [ ! -d $debug/dma-api ]; then
+		echo "leak_check: this kernel cannot tell" >&2
+		return 1
+	fi
+	if [ -d /sys/module/dma_dummy ]; then
+		grep -v '^0$' $debug/dma-dummy/descriptors | none_left descriptors || status=1
+		unload_dummy || status=1
+	fi
+	if [ -d /sys/module/board_adc ]; then
+		unload_board || status=1
+	fi
+	sed -n '/^Total 0 objects/!{/^Total [0-9]* objects/p}' $debug/dma_buf/bufinfo |
+		none_left dma-bufs || status=1
+	if [ "${1:-}" != --no-mappings ]; then
+		grep -v '^N$' $debug/dma-api/disabled | none_left "reason to doubt the next" ||
+			status=1
+		cat $debug/dma-api/dump | none_left "DMA mappings" || status=1
+	fi
+
+	# kmemleak keeps quiet about what is younger than 5 s, and it may find a pointer in
+	# a register or a stale stack the first time.
+	sleep 6
+	echo scan >$debug/kmemleak
+	echo scan >$debug/kmemleak
+	kmemleak_reports | none_left leaks || status=1
+	return $status
+}
+
+# Counters of what has been executed of the instrumented files: from zero, and to /results
+# for ci/coverage.
+reset_coverage() {
+	echo 1 >/sys/kernel/debug/gcov/reset
+}
+
+save_coverage() {
+	mkdir -p /results/coverage
+	# cp would ask for the size of the files, and those of the kernel do not tell.
+	# shellcheck disable=SC2016 # for the inner shell
+	find /sys/kernel/debug/gcov/ -name '*.gcda' -exec \
+		sh -c 'cat "$1" >"/results/coverage/${1##*/}"' - {} \;
 }
 
 # The summary that dmatest printed since line $1 of the kernel log. Its "wait" parameter

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# shellcheck disable=SC3043,SC2154 # busybox has "local"; variables of the host
+#
+# What ci/check-peer runs in the guest, with /etc/guest.sh read in. The host sets:
+#
+#   programs    the test programs, in order
+#   first       test to run first of all
+#   skip        number of tests that earlier guests have run
+#   limit       seconds that a test may take
+#   locks       0 if lockdep is not to look
+#
+# All that the host needs is in the kernel log, in order with what the kernel says: a
+# line before each test and one with its result. A test that has no second line took the
+# guest with it.
+
+say() {
+	echo "peer: $*"
+	echo "peer: $*" >/dev/kmsg
+}
+
+list_tests() {
+	local program test
+
+	for program in $programs; do
+		for test in $("/tests/$program" -l); do
+			echo "$program $test"
+		done
+	done >/tmp/list
+	grep " $first\$" /tmp/list
+	grep -v " $first\$" /tmp/list
+}
+
+# verdict LOG STATUS: of the variants of one test, the worst one counts.
+verdict() {
+	if [ "$2" -ne 0 ] || grep -q '^not ok ' "$1"; then
+		echo fail
+	elif grep '^ok ' "$1" | grep -qv '# SKIP'; then
+		echo ok
+	else
+		echo skip
+	fi
+}
+
+# In the background, because not even SIGKILL ends what sleeps in the kernel for good.
+run_test() {
+	local waited=0
+
+	rm -f /tmp/status
+	(
+		status=0
+		setsid "/tests/$1" "$2" >/tmp/log 2>&1 || status=$?
+		echo $status >/tmp/status
+	) &
+	while [ ! -s /tmp/status ] && [ $waited -lt $((limit * 20)) ]; do
+		usleep 50000
+		waited=$((waited + 1))
+	done
+	if [ -s /tmp/status ]; then
+		result=$(verdict /tmp/log "$(cat /tmp/status)")
+	else
+		result=hang
+	fi
+}
+
+# After a failure: are both modes still there?
+device_works() {
+	run_test iio_dmabuf_test attach.disabled_after_read_works
+	[ "$result" = ok ]
+}
+
+# Not after a use of freed memory that KASAN saw (TAINT_BAD_PAGE): what else is in ruins
+# there shows in tests that have nothing to do with it.
+memory_is_sound() {
+	[ $(($(cat /proc/sys/kernel/tainted) & 32)) -eq 0 ]
+}
+
+run_tests() {
+	local number=0 program test
+
+	list_tests >/tmp/tests
+	while read -r program test; do
+		number=$((number + 1))
+		[ $number -gt "$skip" ] || continue
+		say "begin $number $test"
+		run_test "$program" "$test"
+		cat /tmp/log
+		say "end $number $result"
+		[ "$result" != hang ] && memory_is_sound || return 1
+		[ "$result" != fail ] || device_works || return 1
+	done </tmp/tests
+}
+
+# Looked for last: what is left behind shows once nobody uses it any more.
+find_leaks() {
+	say "begin 9999 leaks"
+	if leak_check; then result=ok; else result=fail; fi
+	say "end 9999 $result"
+}
+
+[ "$locks" = 1 ] || echo 0 >/proc/sys/kernel/prove_locking
+insmod /modules/dma_dummy.ko
+insmod /modules/adc_dummy.ko
+insmod /modules/dmabuf_merged.ko
+if run_tests; then
+	find_leaks
+	say "all done"
+fi
