@@ -378,7 +378,7 @@ TEST_F_TIMEOUT(stream, attach_while_two_readers_copy, 120)
 		reader[j].fd = self->dut.fd;
 		reader[j].bytes = 8 << 20;
 		reader[j].data = malloc(reader[j].bytes);
-		ASSERT_NE(NULL, reader[j].data);
+		ASSERT_TRUE(reader[j].data != NULL);
 		memset(reader[j].data, 0, reader[j].bytes);
 	}
 	ASSERT_EQ(0, dut_set_block_bytes(&self->dut, reader[0].bytes));
@@ -396,10 +396,11 @@ TEST_F_TIMEOUT(stream, attach_while_two_readers_copy, 120)
 		test_cmd_attach(self->dut.fd, self->blk[0].fd);
 		for (j = 0; j < 2; j++) {
 			pthread_join(thread[j], NULL);
-			if (reader[j].ret < 0)
+			if (reader[j].ret < 0) {
 				EXPECT_EQ(EBUSY, reader[j].err);
-			else
+			} else {
 				EXPECT_EQ(reader[j].bytes, reader[j].ret);
+			}
 		}
 		test_cmd_detach(self->dut.fd, self->blk[0].fd);
 	}

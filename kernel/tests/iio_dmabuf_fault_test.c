@@ -594,10 +594,11 @@ TEST_F_TIMEOUT(memory, every_failure_of_attach_is_clean, 120)
 		ret = iio_attach(self->dut.fd, fd);
 		err = errno;
 		failed = fail_nth_disarm(self->fail_nth);
-		if (ret)
+		if (ret) {
 			EXPECT_TRUE(err == ENOMEM || err == EFAULT);
-		else
+		} else {
 			test_cmd_detach(self->dut.fd, fd);
+		}
 		if (block_alive(blk))
 			ASSERT_EQ(0, block_attachments(blk, NULL, 0));
 	}

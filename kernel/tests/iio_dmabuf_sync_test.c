@@ -133,7 +133,7 @@ static void trace_read(struct __test_metadata *_metadata,
 	memset(self->done, 0, sizeof(self->done));
 	snprintf(path, sizeof(path), "%s/trace", self->tracing);
 	f = fopen(path, "r");
-	ASSERT_NE(NULL, f);
+	ASSERT_TRUE(f != NULL);
 	while (fgets(line, sizeof(line), f)) {
 		args = strstr(line, ") ");
 		if (line[0] == '#' || !args ||

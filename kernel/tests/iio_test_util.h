@@ -922,7 +922,7 @@ static inline void expect_read(struct __test_metadata *_metadata,
 	ssize_t ret;
 	size_t pos;
 
-	ASSERT_NE(NULL, data);
+	ASSERT_TRUE(data != NULL);
 	for (pos = 0; pos < bytes; pos += ret) {
 		ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
 		ASSERT_EQ(POLLIN, pfd.revents & (POLLIN | POLLERR));
