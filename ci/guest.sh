@@ -27,6 +27,13 @@ load_dummy() {
 	insmod /modules/dma_dummy.ko "$@" && insmod /modules/adc_dummy.ko
 }
 
+# load_dummies: the same with the CPU moving the data, which tests want, and an exporter
+# whose DMA-BUFs are one piece to the device.
+load_dummies() {
+	insmod /modules/dma_dummy.ko && insmod /modules/adc_dummy.ko || return 1
+	[ -d /sys/module/dmabuf_merged ] || insmod /modules/dmabuf_merged.ko
+}
+
 # load_board: the converter of the emulated board (ci/guest --board).
 load_board() {
 	local tries=0 device
@@ -89,7 +96,7 @@ kmemleak_reports() {
 	END { flush() }' /sys/kernel/debug/kmemleak
 }
 
-# leak_check [--no-mappings]: unloads what load_dummy or load_board has loaded, and fails
+# leak_check [--no-mappings]: unloads what load_dummies or load_board has loaded, and fails
 # if a session has left anything behind: a descriptor, a dma-buf (with its attachments, and
 # the fds that keep it), a DMA mapping, memory. For a kernel with kmemleak and
 # DMA_API_DEBUG. The latter gives up when its own allocations are made to fail.
@@ -110,9 +117,13 @@ leak_check() {
 	sed -n '/^Total 0 objects/!{/^Total [0-9]* objects/p}' $debug/dma_buf/bufinfo |
 		none_left dma-bufs || status=1
 	if [ "${1:-}" != --no-mappings ]; then
-		grep -v '^N$' $debug/dma-api/disabled | none_left "reason to doubt the next" ||
+		# It must not be asked for the others then: it has devices that are gone.
+		if grep -q N $debug/dma-api/disabled; then
+			cat $debug/dma-api/dump | none_left "DMA mappings" || status=1
+		else
+			echo "leak_check: DMA_API_DEBUG has given up" >&2
 			status=1
-		cat $debug/dma-api/dump | none_left "DMA mappings" || status=1
+		fi
 	fi
 
 	# kmemleak keeps quiet about what is younger than 5 s, and it may find a pointer in
@@ -122,6 +133,15 @@ leak_check() {
 	echo scan >$debug/kmemleak
 	kmemleak_reports | none_left leaks || status=1
 	return $status
+}
+
+# DMA_API_DEBUG warns of a DMA-BUF that is attached again while its old mapping waits for
+# the end of a transfer, which is allowed. Where that happens on several CPUs at a time the
+# reports are torn apart: none for drivers but one of this name, which is not there. What is
+# still mapped in the end, leak_check finds all the same.
+quiet_dma_debug() {
+	[ ! -d /sys/kernel/debug/dma-api ] ||
+		echo iio_dmabuf_none >/sys/kernel/debug/dma-api/driver_filter
 }
 
 # Counters of what has been executed of the instrumented files: from zero, and to /results

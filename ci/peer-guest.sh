@@ -99,9 +99,7 @@ find_leaks() {
 }
 
 [ "$locks" = 1 ] || echo 0 >/proc/sys/kernel/prove_locking
-insmod /modules/dma_dummy.ko
-insmod /modules/adc_dummy.ko
-insmod /modules/dmabuf_merged.ko
+load_dummies
 if run_tests; then
 	find_leaks
 	say "all done"

@@ -82,8 +82,9 @@ enum dma_dummy_id {
  * @num: number of segments in use
  * @vecs: the segments
  *
- * At most a page each. Descriptors are prepared in atomic context, where the table of a
- * large scattered buffer could not be allocated in one piece.
+ * At most half a page each. Descriptors are prepared in atomic context, where the table of
+ * a large scattered buffer could not be allocated in one piece; and with the red zones of
+ * SLUB_DEBUG on both sides of it, a page would already take four.
  */
 struct dma_dummy_chunk {
 	struct list_head node;
@@ -92,7 +93,7 @@ struct dma_dummy_chunk {
 };
 
 #define DMA_DUMMY_CHUNK_VECS \
-	((PAGE_SIZE - sizeof(struct dma_dummy_chunk)) / sizeof(struct dma_vec))
+	((PAGE_SIZE / 2 - sizeof(struct dma_dummy_chunk)) / sizeof(struct dma_vec))
 
 /**
  * struct dma_dummy_desc - descriptor

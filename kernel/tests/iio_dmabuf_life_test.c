@@ -1094,22 +1094,61 @@ static int enqueue_1(void *arg)
 	return enqueue(arg, 1);
 }
 
+/* The ENQUEUE waits for a fence that the block has. */
+static void unbind_under_enqueue(struct __test_metadata *_metadata,
+				 FIXTURE_DATA(unbind) *self, struct sleeper *s)
+{
+	struct bufs copy = self->b;
+
+	ASSERT_TRUE(sleeper_start(s, enqueue_1, &copy));
+	unbind(_metadata, self);
+	ASSERT_TRUE(sleeper_join(s, WAIT_MS));
+}
+
+/* A fence that has nothing to do with the device */
 TEST_F(unbind, wakes_enqueue)
 {
-	struct bufs *b = &self->b, copy;
-	struct sleeper s;
+	struct bufs *b = &self->b;
+	struct sleeper s = { };
+	int timeline, fence;
+
+	timeline = sw_sync_open();
+	if (timeline < 0)
+		SKIP(return, "no CONFIG_SW_SYNC");
+	fence = sw_sync_fence(timeline, 1);
+	ASSERT_GE(fence, 0);
+	if (fence_import(&b->blk[1], fence))
+		SKIP(return, "kernel cannot import a fence into a dma-buf");
+	close(fence);
+	attach_all(_metadata, b);
+	unbind_under_enqueue(_metadata, self, &s);
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+	EXPECT_FALSE(block_wait(&b->blk[1], 0));
+	/* Its end is the end of the fence. */
+	close(timeline);
+	EXPECT_TRUE(block_wait(&b->blk[1], WAIT_MS));
+}
+
+/*
+ * The fence of another block, which signals when the buffer is disabled, just before the
+ * device is gone: ENQUEUE may get in, and is cancelled then.
+ */
+TEST_F(unbind, under_enqueue_behind_another_block)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s = { };
 	int fence;
 
 	attach_all(_metadata, b);
 	fence = stall(_metadata, b, 0);
 	if (fence_import(&b->blk[1], fence))
 		SKIP(return, "kernel cannot import a fence into a dma-buf");
-	copy = *b;
-	ASSERT_TRUE(sleeper_start(&s, enqueue_1, &copy));
-	unbind(_metadata, self);
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(-1, s.ret);
-	EXPECT_EQ(ENODEV, s.err);
+	close(fence);
+	unbind_under_enqueue(_metadata, self, &s);
+	if (s.ret) {
+		EXPECT_EQ(ENODEV, s.err);
+	}
 	EXPECT_TRUE(block_wait(&b->blk[1], WAIT_MS));
 }
 

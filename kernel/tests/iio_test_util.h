@@ -849,6 +849,33 @@ static inline int fence_import(const struct block *blk, int fence)
 	return ioctl(blk->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &req);
 }
 
+/* As in drivers/dma-buf/sw_sync.c, which has no header of its own */
+struct sw_sync_create_fence_data {
+	__u32 value;
+	char name[32];
+	__s32 fence;
+};
+
+#define SW_SYNC_IOC_CREATE_FENCE \
+	_IOWR('W', 0, struct sw_sync_create_fence_data)
+
+/* A timeline whose fences signal when somebody says so, and all when it is closed */
+static inline int sw_sync_open(void)
+{
+	return open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+}
+
+static inline int sw_sync_fence(int timeline, unsigned int value)
+{
+	struct sw_sync_create_fence_data data = {
+		.value = value,
+		.name = "iio-test",
+	};
+
+	return ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &data) ? -1 :
+		data.fence;
+}
+
 /* 0 pending, 1 signalled, < 0 signalled with this error */
 static inline int fence_status(int fence)
 {
