@@ -91,10 +91,11 @@ run_tests() {
 	done </tmp/tests
 }
 
-# Looked for last: what is left behind shows once nobody uses it any more.
+# Looked for last: what is left behind shows once nobody uses it any more. Not mappings:
+# by then DMA_API_DEBUG has given up, as the tests make its allocations fail.
 find_leaks() {
 	say "begin 9999 leaks"
-	if leak_check; then result=ok; else result=fail; fi
+	if leak_check --no-mappings; then result=ok; else result=fail; fi
 	say "end 9999 $result"
 }
 
