@@ -144,6 +144,19 @@ quiet_dma_debug() {
 		echo iio_dmabuf_none >/sys/kernel/debug/dma-api/driver_filter
 }
 
+# KCSAN is to report races of the code that the series touches and of the dummies, with
+# whatever it may be. Those of the rest of the kernel among themselves are not ours.
+watch_races() {
+	local kcsan=/sys/kernel/debug/kcsan function
+
+	[ -e $kcsan ] || { echo "watch_races: no CONFIG_KCSAN" >&2; return 1; }
+	echo whitelist >$kcsan
+	awk '$3 ~ /^_?(iio_(buffer|dma|dmabuf|dmaengine)_|axi_dmac_|dma_dummy_|adc_dummy_)/ {
+		print "!" $3 }' /proc/kallsyms | sort -u | while read -r function; do
+		echo "$function" >$kcsan || exit 1
+	done
+}
+
 # Counters of what has been executed of the instrumented files: from zero, and to /results
 # for ci/coverage.
 reset_coverage() {

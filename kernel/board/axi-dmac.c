@@ -77,9 +77,16 @@ static unsigned int log2u(unsigned int v)
     return n;
 }
 
+/*
+ * Of a length. Only streams have whole beats, memory is written by byte enables: with a
+ * memory side of 64 bits and samples of 32 bits, lengths are multiples of 4, addresses of 8.
+ */
 static uint32_t align_mask(const struct axi_dmac *s)
 {
-    return (s->cfg.src_width > s->cfg.dst_width ? s->cfg.src_width : s->cfg.dst_width) - 1;
+    uint32_t src = s->cfg.src_type == AXI_DMAC_BUS_MEMORY ? 1 : s->cfg.src_width;
+    uint32_t dst = s->cfg.dst_type == AXI_DMAC_BUS_MEMORY ? 1 : s->cfg.dst_width;
+
+    return (src > dst ? src : dst) - 1;
 }
 
 static uint64_t ns_for_bytes(uint64_t bytes, uint64_t rate)

@@ -112,6 +112,7 @@ void fmcomms2_default_config(struct fmcomms2_config *cfg)
         .addr_width = 40,
         .length_width = 24,
         .rx_source = AXI_DMAC_BUS_FIFO,
+        .rx_width = 8,
         .bus_rate = 1600000000,     /* 64 bits at 200 MHz */
         .fifo_depth = 1024,         /* eight bursts of 128 bytes */
         .sample_rate = 0,
@@ -154,6 +155,7 @@ const char *fmcomms2_init(struct fmcomms2 *b, const struct fmcomms2_config *cfg,
     b->ops = ops;
     b->opaque = opaque;
     c.src_type = cfg->rx_source;
+    c.src_width = cfg->rx_width;
     c.dst_type = AXI_DMAC_BUS_MEMORY;
     err = axi_dmac_init(&b->dmac[FMCOMMS2_RX], &c, &dmac_ops[FMCOMMS2_RX], b);
     if (err) {

@@ -81,6 +81,7 @@ struct fmcomms2_config {
     uint8_t addr_width;
     uint8_t length_width;
     uint8_t rx_source;          /* AXI_DMAC_BUS_FIFO as in ADI's design, or _STREAM */
+    uint8_t rx_width;           /* bytes of that side, the memory side has 8 */
     uint64_t bus_rate;
     uint32_t fifo_depth;
     uint32_t sample_rate;

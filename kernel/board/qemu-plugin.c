@@ -49,7 +49,7 @@ struct AdiFmcomms2 {
 
     char *dmac_version;
     bool sg, two_d, coherent, rx_stream;
-    uint8_t addr_width, length_width;
+    uint8_t addr_width, length_width, rx_width;
     uint64_t bus_rate;
     uint32_t fifo_depth, rate, pattern, rx_spi, tx_spi;
 };
@@ -195,6 +195,7 @@ static bool init_model(AdiFmcomms2 *s, Error **errp)
     cfg.coherent = s->coherent;
     cfg.addr_width = s->addr_width;
     cfg.length_width = s->length_width;
+    cfg.rx_width = s->rx_width;
     cfg.rx_source = s->rx_stream ? AXI_DMAC_BUS_STREAM : AXI_DMAC_BUS_FIFO;
     cfg.bus_rate = s->bus_rate;
     cfg.fifo_depth = s->fifo_depth;
@@ -253,6 +254,7 @@ BOARD_PROPERTIES board_properties[] = {
     DEFINE_PROP_BOOL("rx-stream", AdiFmcomms2, rx_stream, false),
     DEFINE_PROP_UINT8("addr-width", AdiFmcomms2, addr_width, 40),
     DEFINE_PROP_UINT8("length-width", AdiFmcomms2, length_width, 24),
+    DEFINE_PROP_UINT8("rx-width", AdiFmcomms2, rx_width, 8),
     DEFINE_PROP_UINT64("bus-rate", AdiFmcomms2, bus_rate, 1600000000),
     DEFINE_PROP_UINT32("fifo-depth", AdiFmcomms2, fifo_depth, 1024),
     DEFINE_PROP_UINT32("rate", AdiFmcomms2, rate, 0),

@@ -314,7 +314,7 @@ static void regs_rx_4_5_a_sg_2d(void)
         { "FLAGS", AXI_DMAC_FLAGS, 2, 6 },
         { "DEST_ADDRESS", AXI_DMAC_DEST_ADDRESS, 0, 0xfffffff0 },
         { "SRC_ADDRESS", AXI_DMAC_SRC_ADDRESS, 0, 0 },
-        { "X_LENGTH", AXI_DMAC_X_LENGTH, 15, 0x0000fff0 },
+        { "X_LENGTH", AXI_DMAC_X_LENGTH, 7, 0x0000fff8 },
         { "Y_LENGTH", AXI_DMAC_Y_LENGTH, 0, 0x0000ffff },
         { "DEST_STRIDE", AXI_DMAC_DEST_STRIDE, 0, 0x0000fff0 },
         { "SRC_STRIDE", AXI_DMAC_SRC_STRIDE, 0, 0x0000fff8 },
