@@ -2,17 +2,22 @@
 /*
  * Instructions, by the hardware counters of the CPUs (perf_event_open). Of all
  * CPUs and for everybody: interrupts and workers are part of what a transfer
- * costs. A counter that has no overflow interrupt, as in emulators, is right for
- * as long as less than 2^32 instructions lie between two looks.
+ * costs. Counters may have 32 bits and no interrupt when they are full, as in
+ * emulators: then the kernel is right only if it is asked before 2^32 instructions are over.
  */
 #include "counters.h"
 
+#include "wait.h"
+
+#include <errno.h>
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define COST_TRIES 8
+#define COST_TRIES	8
+#define LOOK_NS		100000000u
+#define LIMIT_NS	1000000000u	/* 2^32 at 4 instructions a nanosecond */
 
 static int open_counter(int cpu, int group, bool user)
 {
@@ -29,6 +34,29 @@ static int open_counter(int cpu, int group, bool user)
 
 	return (int)syscall(SYS_perf_event_open, &attr, -1, cpu, group,
 			    PERF_FLAG_FD_CLOEXEC);
+}
+
+/*
+ * Only a counter with an interrupt can sample, and the kernel says so. This one does
+ * not come to its first sample.
+ */
+static bool has_interrupt(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_HW_INSTRUCTIONS,
+		.sample_period = INT64_MAX,
+		.disabled = 1,
+	};
+	int fd;
+
+	fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1,
+			  PERF_FLAG_FD_CLOEXEC);
+	if (fd < 0)
+		return errno != EOPNOTSUPP;
+	close(fd);
+	return true;
 }
 
 /* Two counters that are read together. The second lives as long as the first. */
@@ -88,6 +116,7 @@ void counters_open(struct counters *c)
 		}
 		c->fd[c->n++] = fd;
 	}
+	c->wraps = !has_interrupt();
 	find_cost(c);
 }
 
@@ -131,4 +160,30 @@ struct count counters_between(const struct counters *c, const struct count *from
 		.user = less(to->user - from->user, c->user_cost),
 		.kernel = less(to->kernel - from->kernel, c->kernel_cost),
 	};
+}
+
+void counters_begin(const struct counters *c, struct tally *t)
+{
+	counters_read(c, &t->last);
+	t->sum = (struct count){ .valid = t->last.valid };
+	t->at_ns = now_ns();
+}
+
+bool counters_due(const struct counters *c, const struct tally *t, uint64_t now)
+{
+	return c->wraps && now - t->at_ns >= LOOK_NS;
+}
+
+void counters_add(const struct counters *c, struct tally *t)
+{
+	uint64_t at = now_ns();
+	struct count now, more;
+
+	counters_read(c, &now);
+	more = counters_between(c, &t->last, &now);
+	t->sum.valid &= more.valid && !(c->wraps && at - t->at_ns > LIMIT_NS);
+	t->sum.user += more.user;
+	t->sum.kernel += more.kernel;
+	t->last = now;
+	t->at_ns = at;
 }

@@ -183,8 +183,9 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 	}
 
 	/* The mapping that this makes is gone before the device gets the block */
-	if (x->cfg->layout && layout_add(&x->layout, b->fd, x->block_bytes))
-		x->layout = (struct layout){ .dmabufs = 0 };
+	if (x->cfg->layout && !x->layout.unknown &&
+	    layout_add(&x->layout, b->fd, x->block_bytes))
+		x->layout = (struct layout){ .unknown = true };
 
 	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
 		return attach_failed(x, -errno);
@@ -216,8 +217,9 @@ static int make_ring(struct xfer *x, const char *exporter)
 	unsigned int i;
 	int ret;
 
-	ret = memory_check(x->cfg->root, "blocks",
-			   x->nblocks * alloc_bytes(x));
+	x->layout = (struct layout){ .dmabufs = 0 };
+	ret = memory_check(x->cfg->root, "blocks", x->nblocks * alloc_bytes(x),
+			   exporter_has_cma(exporter));
 	if (ret)
 		return ret;
 
@@ -274,9 +276,6 @@ static int dmabuf_open(struct xfer *x)
 	unsigned int i;
 	int ret;
 
-	for (i = 0; i < MAX_BLOCKS; i++)
-		x->block[i].fd = -1;
-	x->exporter.fd = -1;
 	x->nblocks = x->cfg->nblocks;
 
 	ret = iio_open_buffer(x->dev, &x->fd);
@@ -294,12 +293,13 @@ static int dmabuf_open(struct xfer *x)
 static int dmabuf_get(struct xfer *x, struct view *view)
 {
 	struct dmabuf_block *b = &x->block[x->next];
+	unsigned int last = (x->next + x->nblocks - 1) % x->nblocks;
 	int ret;
 
-	ret = xfer_wait(x, b->fd, "a block");
+	ret = xfer_wait(x, b->fd, x->block[last].fd, "a block");
 	if (ret)
 		return ret;
-	if (x->cfg->times)
+	if (x->cfg->times && x->counting)
 		hist_add(&x->latency, x->mark - b->enqueued_at);
 
 	if (wants_sync(x)) {
@@ -330,7 +330,7 @@ static int dmabuf_put(struct xfer *x)
 static void dmabuf_close(struct xfer *x)
 {
 	/* The device first, so that nothing is in flight when blocks go */
-	iio_disable(x->dev);
+	xfer_disable(x);
 	drop_blocks(x);
 	exporter_close(&x->exporter);
 	if (x->fd >= 0)

@@ -47,6 +47,13 @@ bool exporter_name_valid(const char *name)
 	return false;
 }
 
+bool exporter_has_cma(const char *name)
+{
+	const char *heap = heap_name(name);
+
+	return heap && strncmp(heap, "system", 6);
+}
+
 static size_t add(char names[][EXPORTER_NAME], size_t n, size_t max,
 		  const char *heap)
 {
@@ -109,6 +116,24 @@ void exporter_close(struct exporter *ex)
 	if (ex->fd >= 0)
 		close(ex->fd);
 	ex->fd = -1;
+}
+
+size_t exporter_there(const char *root, char names[][EXPORTER_NAME], size_t max)
+{
+	size_t i, n, there = 0;
+
+	n = exporter_candidates(root, names, max);
+	for (i = 0; i < n; i++) {
+		struct exporter ex = { .fd = -1 };
+
+		if (exporter_open(&ex, root, names[i]))
+			continue;
+		exporter_close(&ex);
+		if (there != i)
+			strcpy(names[there], names[i]);
+		there++;
+	}
+	return there;
 }
 
 static int heap_alloc(int heap, uint64_t bytes, int *dmabuf)
@@ -211,15 +236,9 @@ int exporter_open_failed(const char *root, const char *name, int err)
 	if (err != -ENOENT)
 		return fail(ST_FAIL, "cannot open %s: %s", name, strerror(-err));
 
-	n = exporter_candidates(root, names, 16);
-	for (i = 0; i < n; i++) {
-		struct exporter ex = { .fd = -1 };
-
-		if (exporter_open(&ex, root, names[i]))
-			continue;
-		exporter_close(&ex);
+	n = exporter_there(root, names, 16);
+	for (i = 0; i < n; i++)
 		list_add(there, sizeof(there), "%s", names[i]);
-	}
 	return fail(ST_MISSING, "this kernel has no %s; %s%s", name,
 		    *there ? "there is: " : "it needs CONFIG_DMABUF_HEAPS_SYSTEM or CONFIG_UDMABUF",
 		    there);

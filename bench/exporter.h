@@ -21,9 +21,15 @@ struct exporter {
  */
 bool exporter_name_valid(const char *name);
 
+/* Heaps other than those of pages: system, and what vendors derive from it */
+bool exporter_has_cma(const char *name);
+
 /* What may be tried, best first. Returns how many. */
 size_t exporter_candidates(const char *root, char names[][EXPORTER_NAME],
 			   size_t max);
+
+/* Of these, the ones that this machine has */
+size_t exporter_there(const char *root, char names[][EXPORTER_NAME], size_t max);
 
 /* 0 or -errno */
 int exporter_open(struct exporter *ex, const char *root, const char *name);

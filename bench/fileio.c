@@ -38,7 +38,7 @@ static int start(struct xfer *x)
 			return ret;
 		if (wait_fd(x->fd, POLLIN, RESTART_MS + block_ms))
 			return 0;
-		ret = iio_disable(x->dev);
+		ret = xfer_disable(x);
 		if (ret)
 			return ret;
 	}
@@ -61,7 +61,7 @@ static int fileio_open(struct xfer *x)
 {
 	int ret;
 
-	ret = memory_check(x->cfg->root, "a block", x->block_bytes);
+	ret = memory_check(x->cfg->root, "a block", x->block_bytes, false);
 	if (ret)
 		return ret;
 
@@ -92,7 +92,7 @@ static int fileio_get(struct xfer *x, struct view *view)
 
 	/* read() ends where a block of the kernel ends, which may be early */
 	while (done < x->block_bytes) {
-		ret = xfer_wait(x, x->fd, "the buffer");
+		ret = xfer_wait(x, x->fd, -1, "the buffer");
 		if (ret)
 			return ret;
 
@@ -134,7 +134,7 @@ static int fileio_put(struct xfer *x)
 
 static void fileio_close(struct xfer *x)
 {
-	iio_disable(x->dev);
+	xfer_disable(x);
 	if (x->fd >= 0)
 		close(x->fd);
 	free(x->data);

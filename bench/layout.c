@@ -37,6 +37,9 @@ void layout_sum(struct layout *l, const struct layout *other)
 	l->segments += other->segments;
 	if (other->largest > l->largest)
 		l->largest = other->largest;
+	/* What is known of the others is no mean of all */
+	if (l->unknown || other->unknown)
+		*l = (struct layout){ .unknown = true };
 }
 
 static int read_frames(const void *at, uint64_t *frame, size_t n, size_t page)

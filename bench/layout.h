@@ -12,6 +12,7 @@ struct layout {
 	uint64_t pages;
 	uint64_t segments;	/* physically contiguous runs */
 	uint64_t largest;	/* bytes of the largest of these */
+	bool unknown;		/* of one DMABUF, and so of all: the others are 0 */
 };
 
 /* Adds a DMABUF. 0 or -errno; -EPERM for who must not know physical addresses */

@@ -12,6 +12,7 @@
 #include "sweep.h"
 #include "sweep_report.h"
 #include "sysfs.h"
+#include "version.h"
 #include "wait.h"
 #include "zerocopy.h"
 
@@ -25,6 +26,7 @@
 static struct cfg cfg;
 static struct iio_dev dev;
 static struct sweep sweep;
+static struct zerocopy zerocopy;
 static struct result results[2 * MAX_SIZES];
 
 static void print_error(const char *text)
@@ -278,6 +280,14 @@ static void print_text(const struct report *rep)
 	fflush(out);
 }
 
+/* Its table, too, makes place for JSON on standard output */
+static int run_zerocopy(void)
+{
+	bool table = !cfg.json || cfg.json_file;
+
+	return zerocopy_run(&zerocopy, &cfg, table ? stdout : NULL);
+}
+
 static int open_json(FILE **json)
 {
 	*json = NULL;
@@ -299,7 +309,9 @@ static int close_json(FILE *json, const struct report *rep)
 
 	if (!json)
 		return 0;
-	if (cfg.sweep)
+	if (cfg.zerocopy)
+		zerocopy_json(json, rep, &zerocopy);
+	else if (cfg.sweep)
 		sweep_report_json(json, rep, &sweep);
 	else
 		report_json(json, rep);
@@ -322,7 +334,7 @@ int main(int argc, char **argv)
 		return ST_OK;
 	}
 	if (!ret && cfg.action == ACT_VERSION) {
-		puts(RWBENCH_NAME " " RWBENCH_VERSION);
+		printf(RWBENCH_NAME " " RWBENCH_VERSION " (git %s)\n", rwbench_git);
 		return ST_OK;
 	}
 
@@ -332,7 +344,7 @@ int main(int argc, char **argv)
 	if (!ret)
 		ret = wait_init(sysfs_restore_emergency);
 	if (!ret)
-		ret = cfg.zerocopy ? zerocopy_run(&cfg, stdout) : run(&rep);
+		ret = cfg.zerocopy ? run_zerocopy() : run(&rep);
 
 	rep.status = ret;
 	rep.error = ret ? fail_text() : NULL;

@@ -13,17 +13,19 @@
 #include <unistd.h>
 
 #define MAX_INTERVALS	100000
+#define SETTLE_RINGS	16	/* warm-up goes on for no longer than this */
 
 /* The measured part of a run, between warm-up and end */
 struct window {
 	bool open;
+	unsigned int idle;		/* blocks at which the device had none to fill */
 	uint64_t begin;
 	uint64_t last;			/* when the last block was done with */
 	uint64_t limit_bytes;		/* UINT64_MAX: none */
 	uint64_t limit_ns;
 	uint64_t least_blocks;
 	uint64_t syscalls;
-	struct count instructions;
+	struct tally instructions;
 	uint64_t tick;			/* begin of the running interval */
 	uint64_t tick_bytes;
 };
@@ -35,9 +37,24 @@ struct window {
  */
 int xfer_enable(struct xfer *x)
 {
+	int ret;
+
+	if (iio_is_enabled(x->dev))
+		return fail(ST_FAIL, "another process has enabled the buffer of %s meanwhile; stop it, and try again",
+			    x->dev->name);
 	if (!x->cfg->trial)
 		usage_read(&x->usage, x->cfg->root);
-	return iio_enable(x->dev, x->block_bytes);
+	ret = iio_enable(x->dev, x->block_bytes);
+	x->enabled = !ret;
+	return ret;
+}
+
+int xfer_disable(struct xfer *x)
+{
+	if (!x->enabled)
+		return 0;
+	x->enabled = false;
+	return iio_disable(x->dev);
 }
 
 void xfer_step(struct xfer *x, enum step step)
@@ -51,11 +68,23 @@ void xfer_step(struct xfer *x, enum step step)
 	x->mark = now;
 }
 
-int xfer_wait(struct xfer *x, int fd, const char *what)
+/* With two blocks, as file I/O has, one that is there in time is the last of all */
+static bool is_there(struct xfer *x, int fd, int last)
 {
-	int ret;
+	bool ready, all;
 
-	ret = wait_fd(fd, POLLIN, x->timeout_ms);
+	wait_look(fd, last, &ready, &all);
+	x->idle = ready && (last < 0 || all);
+	x->waited |= !ready;
+	return ready;
+}
+
+int xfer_wait(struct xfer *x, int fd, int last, const char *what)
+{
+	int ret = 1;
+
+	if (!x->settling || !is_there(x, fd, last))
+		ret = wait_fd(fd, POLLIN, x->timeout_ms);
 	x->syscalls++;
 	xfer_step(x, STEP_WAIT);
 	if (ret > 0)
@@ -129,16 +158,37 @@ static int consume(struct xfer *x, const struct view *view, struct result *r,
 	return 0;
 }
 
-static void window_begin(struct window *w, struct xfer *x, struct result *r)
+static void window_begin(struct window *w, struct xfer *x)
 {
-	hist_reset(&r->times);
-	hist_reset(&x->latency);
+	/* The clock first: the device does not wait for what follows */
+	w->begin = w->last = w->tick = x->mark = now_ns();
 	memset(x->step_ns, 0, sizeof(x->step_ns));
 	w->syscalls = x->syscalls;
-	if (x->cfg->counters)
-		counters_read(x->cfg->counters, &w->instructions);
-	w->begin = w->last = w->tick = x->mark = now_ns();
-	w->open = true;
+	if (x->cfg->counters) {
+		counters_begin(x->cfg->counters, &w->instructions);
+		x->mark = now_ns();
+	}
+	w->open = x->counting = true;
+}
+
+/*
+ * Is warm-up over? A block that is ready before the measured part begins, and counts
+ * in it, would make the device faster than it is. So the part begins behind a block
+ * that had to be waited for: nothing is ready then. Or, if the device is the faster one,
+ * when it has been out of blocks for one round: as many are ready then at the end.
+ */
+static bool settled(struct window *w, const struct xfer *x, const struct result *r)
+{
+	unsigned int asked = x->cfg->warmup;
+
+	if (r->warmup < asked)
+		return false;
+	if (!asked || x->waited)
+		return true;
+	if (r->warmup > asked && x->idle)
+		w->idle++;
+	return w->idle >= r->nblocks ||
+	       r->warmup - asked >= SETTLE_RINGS * r->nblocks;
 }
 
 static void add_interval(struct result *r, const struct window *w, uint64_t now)
@@ -163,9 +213,14 @@ static void add_interval(struct result *r, const struct window *w, uint64_t now)
 	};
 }
 
-static void window_tick(struct window *w, const struct xfer *x,
-			struct result *r, progress_fn progress)
+static void window_tick(struct window *w, struct xfer *x, struct result *r,
+			progress_fn progress)
 {
+	if (x->cfg->counters &&
+	    counters_due(x->cfg->counters, &w->instructions, w->last)) {
+		counters_add(x->cfg->counters, &w->instructions);
+		x->mark = now_ns();
+	}
 	if (w->last - w->tick < x->cfg->interval_ns)
 		return;
 
@@ -191,7 +246,6 @@ static void window_add(struct window *w, struct xfer *x, struct result *r,
 
 static void window_end(struct window *w, struct xfer *x, struct result *r)
 {
-	struct count now;
 	struct usage end;
 
 	if (!w->open)
@@ -199,9 +253,8 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 
 	/* First what a look at the rest would change */
 	if (x->cfg->counters) {
-		counters_read(x->cfg->counters, &now);
-		r->instructions = counters_between(x->cfg->counters,
-						   &w->instructions, &now);
+		counters_add(x->cfg->counters, &w->instructions);
+		r->instructions = w->instructions.sum;
 	}
 	r->elapsed_ns = w->last - w->begin;
 	r->syscalls = x->syscalls - w->syscalls;
@@ -216,7 +269,7 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 	r->stat_valid = end.valid && x->usage.valid;
 	r->irqs = end.irqs - x->usage.irqs;
 	r->cpu_busy = usage_busy(&x->usage, &end);
-	if (r->cpu_busy > 0)
+	if (r->cpu_busy > 0 && usage_long_enough(&x->usage, &end))
 		r->busy_ns = (uint64_t)(r->cpu_busy * end.cpus *
 					(double)(end.at_ns - x->usage.at_ns));
 }
@@ -231,17 +284,18 @@ static bool window_full(const struct window *w, const struct result *r)
 static int run(struct xfer *x, struct window *w, struct result *r,
 	       progress_fn progress)
 {
-	unsigned int warm = 0;
 	struct view view;
 	uint64_t bytes;
 	int ret;
 
 	for (;;) {
-		if (!w->open && warm == r->warmup)
-			window_begin(w, x, r);
+		if (!w->open && settled(w, x, r))
+			window_begin(w, x);
 		if (wait_stopped())
 			return -EINTR;
 
+		x->settling = !w->open && r->warmup + 1 >= x->cfg->warmup;
+		x->waited = false;
 		ret = x->ops->get(x, &view);
 		if (ret)
 			return ret;
@@ -255,7 +309,7 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			return 0;
 
 		if (!w->open) {
-			warm++;
+			r->warmup++;
 			r->warmup_bytes += bytes;
 			continue;
 		}
@@ -287,6 +341,30 @@ static void set_limits(struct window *w, const struct xfer *x)
 	w->least_blocks = cfg->min_blocks;
 }
 
+static int transfer(struct xfer *x, struct window *w, struct result *r,
+		    progress_fn progress)
+{
+	int ret;
+
+	ret = x->ops->open(x);
+	r->started = !ret;
+	if (!ret)
+		ret = run(x, w, r, progress);
+	window_end(w, x, r);
+
+	if (ret == -EINTR) {
+		r->interrupted = !r->pipe_closed;
+		ret = 0;
+	}
+	if (!ret)
+		ret = check_still_enabled(x);
+	if (x->ops->id == TR_DMABUF)
+		memcpy(r->exporter, x->exporter.name, sizeof(r->exporter));
+	r->layout = x->layout;
+	x->ops->close(x);
+	return ret;
+}
+
 int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
 	    uint64_t block_bytes, struct result *r, progress_fn progress)
 {
@@ -300,15 +378,19 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 		.fd = -1,
 	};
 	struct window w = { .open = false };
-	int ret;
+	int ret, i;
 
+	x.exporter.fd = -1;
+	for (i = 0; i < MAX_BLOCKS; i++)
+		x.block[i].fd = -1;
 	memset(r, 0, sizeof(*r));
 	r->transport = transport;
 	r->block_bytes = block_bytes;
 	r->sample_bytes = dev->scan_bytes;
 	r->nblocks = transport == TR_DMABUF ? cfg->nblocks : FILEIO_BLOCKS;
-	r->warmup = cfg->warmup;
 	r->cpu_busy = -1;
+	hist_reset(&r->times);
+	hist_reset(&x.latency);
 	verify_init(&r->verify, cfg->verify);
 	set_limits(&w, &x);
 	x.timeout_ms = block_timeout(&x);
@@ -316,22 +398,7 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	fail_clear();
 	ret = work_open(&x.work, cfg->work, block_bytes, cfg->file);
 	if (!ret)
-		ret = x.ops->open(&x);
-	r->started = !ret;
-	if (!ret)
-		ret = run(&x, &w, r, progress);
-	window_end(&w, &x, r);
-
-	if (ret == -EINTR) {
-		r->interrupted = !r->pipe_closed;
-		ret = 0;
-	}
-	if (!ret)
-		ret = check_still_enabled(&x);
-	if (transport == TR_DMABUF)
-		memcpy(r->exporter, x.exporter.name, sizeof(r->exporter));
-	r->layout = x.layout;
-	x.ops->close(&x);
+		ret = transfer(&x, &w, r, progress);
 	work_close(&x.work);
 
 	r->status = ret;

@@ -30,7 +30,7 @@ struct result {
 	unsigned int sample_bytes;
 	unsigned int nblocks;		/* in the ring */
 	char exporter[EXPORTER_NAME];	/* empty for file I/O */
-	unsigned int warmup;
+	unsigned int warmup;		/* blocks that were left out */
 	uint64_t warmup_bytes;
 
 	uint64_t blocks;
@@ -43,7 +43,7 @@ struct result {
 	double cpu_busy;		/* 0..1 of all CPUs; -1 unknown */
 	bool stat_valid;
 	struct hist times;
-	uint64_t busy_ns;		/* of all CPUs, with the warm-up */
+	uint64_t busy_ns;		/* of all CPUs, with the warm-up; 0: unknown */
 	bool timed;			/* the next two are known */
 	uint64_t step_ns[STEPS];
 	struct hist latency;

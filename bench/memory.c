@@ -19,20 +19,21 @@ static bool find_kib(const char *text, const char *key, uint64_t *kib)
 	return line && sscanf(line + strlen(key), " %" SCNu64, kib) == 1;
 }
 
-uint64_t memory_parse(const char *text)
+uint64_t memory_parse(const char *text, bool cma)
 {
-	uint64_t available, cma = 0;
+	uint64_t available, in_cma = 0;
 
 	if (!find_kib(text, "MemAvailable:", &available))
 		return UINT64_MAX;
 
-	/* CMA counts as available, but pages that DMA writes to cannot be there */
-	find_kib(text, "CmaFree:", &cma);
-	available -= cma < available ? cma : available;
+	/* CMA counts as available, but only its own heaps can pin pages there */
+	if (!cma)
+		find_kib(text, "CmaFree:", &in_cma);
+	available -= in_cma < available ? in_cma : available;
 	return (available - available / RESERVE) * 1024;
 }
 
-uint64_t memory_usable(const char *root)
+uint64_t memory_usable(const char *root, bool cma)
 {
 	char path[256], text[4096];
 	ssize_t n;
@@ -48,12 +49,12 @@ uint64_t memory_usable(const char *root)
 		return UINT64_MAX;
 
 	text[n] = '\0';
-	return memory_parse(text);
+	return memory_parse(text, cma);
 }
 
-int memory_check(const char *root, const char *what, uint64_t bytes)
+int memory_check(const char *root, const char *what, uint64_t bytes, bool cma)
 {
-	uint64_t usable = memory_usable(root);
+	uint64_t usable = memory_usable(root, cma);
 
 	if (bytes <= usable)
 		return 0;

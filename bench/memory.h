@@ -2,6 +2,7 @@
 #ifndef RWBENCH_MEMORY_H
 #define RWBENCH_MEMORY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -9,12 +10,12 @@
  * heaps do not fail when memory runs out: the kernel kills somebody instead.
  * UINT64_MAX when nobody knows.
  */
-uint64_t memory_usable(const char *root);
+uint64_t memory_usable(const char *root, bool cma);
 
-/* The same from the text of /proc/meminfo */
-uint64_t memory_parse(const char *text);
+/* The same from the text of /proc/meminfo. With @cma also what lies in CMA */
+uint64_t memory_parse(const char *text, bool cma);
 
 /* Refuses in one sentence what would not fit. 0 or a status of error.h */
-int memory_check(const char *root, const char *what, uint64_t bytes);
+int memory_check(const char *root, const char *what, uint64_t bytes, bool cma);
 
 #endif

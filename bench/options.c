@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "parse.h"
+#include "transport.h"
 #include "work.h"
 
 #include <errno.h>
@@ -23,13 +24,14 @@
 #define DEFAULT_CONFIDENCE	95
 #define DEFAULT_RUN_MS		300
 #define DEFAULT_MIN_BLOCKS	8
+#define FULL_FILEIO_MAX		(64u << 20)	/* the kernel warns about larger ones */
 
 enum {
 	OPT_TRANSPORT = 256, OPT_BLOCKS, OPT_EXPORTER, OPT_DURATION, OPT_SIZES,
 	OPT_VERIFY, OPT_TOUCH, OPT_SYNC, OPT_JSON, OPT_INTERVAL, OPT_ROOT,
 	OPT_RATE, OPT_WARMUP, OPT_NOTE, OPT_FIND_MAX_RATE, OPT_MAX_RATE,
 	OPT_RESOLUTION, OPT_CPU, OPT_FILE, OPT_REPEAT, OPT_CONFIDENCE,
-	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG,
+	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG, OPT_FULL,
 };
 
 static const char short_options[] = ":hVu:b:s:i:t:r:T:wcB";
@@ -72,16 +74,17 @@ static const struct option long_options[] = {
 	{ "alloc-unit", required_argument, NULL, OPT_ALLOC_UNIT },
 	{ "no-times", no_argument, NULL, OPT_NO_TIMES },
 	{ "tag", required_argument, NULL, OPT_TAG },
+	{ "full", no_argument, NULL, OPT_FULL },
 	{ NULL, 0, NULL, 0 },
 };
 
 static const char help_text[] =
 "Usage: " RWBENCH_NAME " [options] <device> [<channel> ...]\n"
 "       " RWBENCH_NAME " sweep [options] <device> [<channel> ...]\n"
-"       " RWBENCH_NAME " zerocopy [--exporter A,B,...]\n"
+"       " RWBENCH_NAME " zerocopy [--exporter A,B,...] [--json[=FILE]]\n"
 "\n"
 "  " RWBENCH_NAME " -b 4096 -B cf-ad9361-lpc              measure file I/O and DMABUF\n"
-"  " RWBENCH_NAME " sweep --json=run.json cf-ad9361-lpc   all sizes, for bench/report\n"
+"  " RWBENCH_NAME " sweep --json=run.json cf-ad9361-lpc   4K to 16M, for bench/report\n"
 "  " RWBENCH_NAME " -b 4096 -s 1M cf-ad9361-lpc >samples  capture one Mi of samples\n"
 "\n"
 "Receives samples from an IIO device by file I/O (read) and by DMABUF, and tells\n"
@@ -121,7 +124,8 @@ static const char help_text[] =
 "      --duration SEC       stop after SEC seconds; 0: endless. Default with -B\n"
 "                           and without -s: 2, per size and transport\n"
 "      --warmup N           blocks left out of the figures, with -B (default:\n"
-"                           as many as --blocks)\n"
+"                           as many as --blocks); more are if some are ready\n"
+"                           that were made before\n"
 "What is done with the data\n"
 "      --verify[=HOW]       check the 32-bit running counter. full (default):\n"
 "                           every word; edges: first and last word of a block,\n"
@@ -137,7 +141,12 @@ static const char help_text[] =
 "                           A trial takes --duration (default here: 0.2), and\n"
 "                           more until a shortfall of PERCENT would be seen\n"
 "Sweep: every combination of --sizes, --transport, --exporter A,B,...,\n"
-"--blocks A,B,... and --cpu; their runs in turn, so that drift hits all alike\n"
+"--blocks A,B,... and --cpu; their runs in turn, so that drift hits all alike.\n"
+"Sizes by default: 4K,16K,32K,64K,256K,1M,4M,16M\n"
+"      --full               by default also 64M and 256M (the latter only by\n"
+"                           DMABUF), each exporter that is there, --blocks 2,4\n"
+"                           and all of --cpu: takes about 45 minutes and 1.5 GiB\n"
+"                           of memory\n"
 "      --cpu A,B,...        what the CPU does with each block: none, sync\n"
 "                           (default), read, copy, pipe, file\n"
 "      --file PATH          the file that is written (default: in memory)\n"
@@ -370,6 +379,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		cfg->duration_given = true;
 		return seconds("--duration", optarg, &cfg->duration_ns);
 	case OPT_SIZES:
+		cfg->nsizes = 0;
 		return each_item("--sizes", optarg, take_size, cfg);
 	case OPT_VERIFY:
 		return parse_verify(cfg);
@@ -404,6 +414,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return unsigned_number("--resolution", optarg, 1, 50, &cfg->resolution);
 	case OPT_CPU:
 		cfg->plan_given = true;
+		cfg->plan.works = 0;
 		return each_item("--cpu", optarg, take_work, cfg);
 	case OPT_FILE:
 		cfg->plan_given = true;
@@ -430,6 +441,10 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	case OPT_TAG:
 		cfg->plan_given = true;
 		return parse_tag(&cfg->plan);
+	case OPT_FULL:
+		cfg->plan_given = true;
+		cfg->plan.full = true;
+		return 0;
 	case OPT_NOTE:
 		cfg->note = optarg;
 		return 0;
@@ -442,6 +457,46 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	}
 }
 
+/* Two points of a sweep with the same key could not be told apart in its report */
+static int check_lists(const struct cfg *cfg)
+{
+	const struct plan *plan = &cfg->plan;
+	size_t i, k;
+
+	for (i = 0; i < cfg->nsizes; i++)
+		for (k = 0; k < i; k++)
+			if (cfg->sizes[i] == cfg->sizes[k])
+				return fail(ST_USAGE, "--sizes: %" PRIu64 " bytes are in the list twice; name each size once",
+					    cfg->sizes[i]);
+	for (i = 0; i < plan->nrings; i++)
+		for (k = 0; k < i; k++)
+			if (plan->ring[i] == plan->ring[k])
+				return fail(ST_USAGE, "--blocks: %u is in the list twice; name each number once",
+					    plan->ring[i]);
+	for (i = 0; i < plan->nexporters; i++)
+		for (k = 0; k < i; k++)
+			if (!strcmp(plan->exporter[i], plan->exporter[k]))
+				return fail(ST_USAGE, "--exporter: %s is in the list twice; name each exporter once",
+					    plan->exporter[i]);
+	return 0;
+}
+
+/* What "zerocopy" has no use for would be a misunderstanding */
+static int check_zerocopy(int c)
+{
+	const struct option *o = long_options;
+
+	switch (c) {
+	case 'h': case 'V': case '?': case ':':
+	case OPT_EXPORTER: case OPT_JSON: case OPT_NOTE: case OPT_ROOT:
+		return 0;
+	}
+	while (o->name && o->val != c)
+		o++;
+	return fail(ST_USAGE, "--%s does not belong to zerocopy, which takes --exporter, --json and --note",
+		    o->name);
+}
+
 /* What no run could satisfy is refused here, before anything is touched */
 static int check_combination(const struct cfg *cfg)
 {
@@ -450,7 +505,7 @@ static int check_combination(const struct cfg *cfg)
 	if (!cfg->benchmark && cfg->transport_given &&
 	    cfg->transports == TR_BOTH)
 		return fail(ST_USAGE, "--transport=both is for measuring: add -B, or name one");
-	if (!cfg->benchmark && cfg->json && !cfg->json_file)
+	if (!cfg->benchmark && !cfg->zerocopy && cfg->json && !cfg->json_file)
 		return fail(ST_USAGE, "--json needs =FILE here: without -B, standard output carries the samples");
 	if (cfg->benchmark && !cfg->sweep && !cfg_bounded(cfg) &&
 	    (cfg->transports == TR_BOTH || cfg->nsizes > 1))
@@ -462,7 +517,7 @@ static int check_combination(const struct cfg *cfg)
 	if (!cfg->find_max_rate && (cfg->max_rate_given || cfg->resolution_given))
 		return fail(ST_USAGE, "--max-rate and --resolution belong to --find-max-rate");
 	if (!cfg->sweep && cfg->plan_given)
-		return fail(ST_USAGE, "--cpu, --file, --repeat, --confidence, --min-blocks, --no-times and --tag belong to sweep");
+		return fail(ST_USAGE, "--cpu, --file, --repeat, --confidence, --min-blocks, --no-times, --tag and --full belong to sweep");
 	if (cfg->sweep && cfg->find_max_rate)
 		return fail(ST_USAGE, "--find-max-rate does not go with sweep");
 	if (cfg->sweep && (cfg->work || cfg->sync != SYNC_BLOCK || cfg->verify))
@@ -471,7 +526,7 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "sweep has --duration and --min-blocks in place of -s");
 	if (cfg->interval_given && !cfg->interval_ns)
 		return fail(ST_USAGE, "--interval: 0 is not possible");
-	return 0;
+	return check_lists(cfg);
 }
 
 /* What is another for "sweep", before the options are read */
@@ -487,9 +542,26 @@ static void sweep_begin(struct cfg *cfg)
 	cfg->duration_ns = DEFAULT_RUN_MS * (uint64_t)(NSEC_PER_SEC / 1000);
 }
 
+/* The last two only with --full */
 static const uint64_t sweep_sizes[] = {
-	4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20, 16 << 20,
+	4 << 10, 16 << 10, 32 << 10, 64 << 10, 256 << 10, 1 << 20, 4 << 20,
+	16 << 20, 64 << 20, 256 << 20,
 };
+
+static void full_sweep(struct cfg *cfg)
+{
+	struct plan *plan = &cfg->plan;
+
+	if (!plan->works)
+		plan->works = (1 << WORKS) - 1;
+	if (!plan->nrings) {
+		plan->ring[plan->nrings++] = FILEIO_BLOCKS;
+		plan->ring[plan->nrings++] = cfg->nblocks;
+	}
+	if (!plan->nexporters)
+		plan->nexporters = exporter_there(cfg->root, plan->exporter,
+						  MAX_LIST);
+}
 
 /* And what the options left open */
 static void sweep_end(struct cfg *cfg)
@@ -498,8 +570,12 @@ static void sweep_end(struct cfg *cfg)
 
 	if (!cfg->nsizes) {
 		memcpy(cfg->sizes, sweep_sizes, sizeof(sweep_sizes));
-		cfg->nsizes = sizeof(sweep_sizes) / sizeof(sweep_sizes[0]);
+		cfg->nsizes = sizeof(sweep_sizes) / sizeof(sweep_sizes[0]) -
+			      (plan->full ? 0 : 2);
+		cfg->fileio_max = FULL_FILEIO_MAX;
 	}
+	if (plan->full)
+		full_sweep(cfg);
 	if (!plan->works)
 		plan->works = 1 << WORK_SYNC;
 	if (!plan->nrings)
@@ -542,6 +618,8 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		/* Go on after a mistake: a --json behind it still counts */
 		int err = parse_one(cfg, c, argv);
 
+		if (cfg->zerocopy && !err)
+			err = check_zerocopy(c);
 		if (err && !ret)
 			ret = err;
 	}
@@ -565,6 +643,9 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 	if (ret)
 		return ret;
 
+	if (cfg->zerocopy && optind != argc)
+		return fail(ST_USAGE, "zerocopy needs no device: \"%s\" is too much",
+			    argv[optind]);
 	if (optind == argc && !cfg->zerocopy) {
 		cfg->action = ACT_EXAMPLES;
 		return fail(ST_USAGE, "no device given");

@@ -39,6 +39,7 @@ struct counters;
 struct plan {
 	unsigned int repeat;
 	unsigned int confidence;	/* percent */
+	bool full;			/* the larger set of defaults */
 	unsigned int works;		/* bits of enum work_kind */
 	unsigned int ring[MAX_LIST];	/* blocks in the ring */
 	size_t nrings;
@@ -72,6 +73,7 @@ struct cfg {
 	uint64_t block_samples;
 	uint64_t sizes[MAX_SIZES];
 	size_t nsizes;
+	uint64_t fileio_max;		/* no larger blocks for file I/O; 0: any */
 	unsigned int nblocks;		/* in the ring */
 	uint64_t alloc_unit;		/* DMABUFs are multiples of it; 0: any size */
 	const char *exporter;		/* NULL: the first that works */

@@ -4,6 +4,7 @@
 #include "error.h"
 #include "json.h"
 #include "rate.h"
+#include "version.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -137,7 +138,7 @@ void report_header(FILE *out, const struct report *rep)
 		fprintf(out, "DMABUF: %u blocks from %s, SYNC around each %s\n",
 			cfg->nblocks, exporter ? exporter : "an exporter",
 			cfg->sync == SYNC_BLOCK ? "block" : "CPU access");
-	fprintf(out, "first %u blocks of each run not counted; %s%s\n",
+	fprintf(out, "at least the first %u blocks of each run not counted; %s%s\n",
 		cfg->warmup, look_name(cfg),
 		cfg->verify && cfg->work == WORK_READ ? " and each byte read" : "");
 	if (cfg->find_max_rate)
@@ -596,6 +597,7 @@ static void json_result(struct json *j, const struct result *r)
 	json_u64(j, "elapsed_ns", r->elapsed_ns);
 	json_num(j, "mib_per_s", mib_per_s(r->bytes, r->elapsed_ns), 3);
 	json_u64(j, "blocks", r->blocks);
+	json_u64(j, "warmup_blocks", r->warmup);
 	if (r->verify.mode == VERIFY_OFF)
 		json_unverified(j);
 	else
@@ -637,6 +639,7 @@ void report_json_begin(struct json *j, const struct report *rep,
 	json_str(j, "schema", schema);
 	json_u64(j, "schema_version", version);
 	json_str(j, "tool_version", RWBENCH_VERSION);
+	json_str(j, "tool_git", rwbench_git);
 	json_u64(j, "time_unix_s", (uint64_t)time(NULL));
 	json_array(j, "command");
 	for (i = 0; i < rep->argc; i++)

@@ -11,6 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#define LEAST_TICKS 50
+
 void hist_reset(struct hist *h)
 {
 	memset(h, 0, sizeof(*h));
@@ -170,4 +172,11 @@ double usage_busy(const struct usage *from, const struct usage *to)
 
 	/* A tick of idle time may have ended just before */
 	return busy < 0 ? 0 : busy;
+}
+
+bool usage_long_enough(const struct usage *from, const struct usage *to)
+{
+	uint64_t tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+
+	return to->at_ns - from->at_ns >= LEAST_TICKS * tick_ns;
 }

@@ -2,6 +2,7 @@
 #ifndef RWBENCH_STATS_H
 #define RWBENCH_STATS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,5 +55,8 @@ int usage_parse_stat(struct usage *u, const char *text);
  * measure; the time that they were busy many only estimate, by what a timer tick finds.
  */
 double usage_busy(const struct usage *from, const struct usage *to);
+
+/* Long enough that the steps in which /proc/stat counts are 2 % of it at most */
+bool usage_long_enough(const struct usage *from, const struct usage *to);
 
 #endif

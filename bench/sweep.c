@@ -243,7 +243,8 @@ static int plan_points(struct sweep *s)
 			if (!(cfg->plan.works & (1u << work)))
 				continue;
 			p.work = (enum work_kind)work;
-			if (cfg->transports & TR_FILEIO)
+			if (cfg->transports & TR_FILEIO &&
+			    (!cfg->fileio_max || p.block_bytes <= cfg->fileio_max))
 				ret = plan_fileio(s, p);
 			if (!ret && cfg->transports & TR_DMABUF)
 				ret = plan_dmabuf(s, p);

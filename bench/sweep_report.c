@@ -11,8 +11,8 @@
 
 /* Headings and rows together, so that they line up */
 static const char head[] =
-"  block  memory               cpu      MiB/s  +-%  p99 us instr/block  irqs  segs\n";
-static const char row[] = "%7s  %-17s%3s %-4s %9s %4s %7s %11s %5s %5s\n";
+"  block  memory               cpu      MiB/s  +-% %max  p99 us instr/block  irqs  segs\n";
+static const char row[] = "%7s  %-17s%3s %-4s %9s %4s %4s %7s %11s %5s %5s\n";
 
 static void cell_num(char *cell, double val)
 {
@@ -43,14 +43,38 @@ static void cell_spread(char *cell, const struct sweep *s, const struct point *p
 			 (sp.high - sp.low) / 2 / sp.median * 100);
 }
 
+/* The converter limits all; memcpy only what copies. 0: unknown */
+static double ceiling(const struct sweep *s, const struct point *p)
+{
+	if (s->line_mib_per_s > 0)
+		return s->line_mib_per_s;
+	if (p->transport == TR_FILEIO || p->work == WORK_COPY)
+		return s->memcpy_mib_per_s;
+	return 0;
+}
+
+static void cell_share(char *cell, const struct sweep *s, const struct point *p)
+{
+	double most = ceiling(s, p);
+
+	strcpy(cell, "-");
+	if (p->runs && most > 0)
+		snprintf(cell, CELL, "%.0f",
+			 median(s, p, "mib_per_s") / most * 100);
+}
+
+static const char *memory_name(const struct point *p)
+{
+	if (p->exporter[0])
+		return p->exporter;
+	return p->transport == TR_FILEIO ? "file I/O" : "DMABUF";
+}
+
 static void print_point(FILE *out, const struct sweep *s, const struct point *p)
 {
-	char size[32], ring[CELL], rate[CELL], spread[CELL], p99[CELL];
-	char instr[CELL], irqs[CELL], segs[CELL] = "-";
-	const char *memory = p->exporter;
+	char size[32], ring[CELL], rate[CELL], spread[CELL], share[CELL];
+	char p99[CELL], instr[CELL], irqs[CELL], segs[CELL] = "-";
 
-	if (!memory[0])
-		memory = p->transport == TR_FILEIO ? "file I/O" : "DMABUF";
 	format_size(size, sizeof(size), p->block_bytes);
 	snprintf(ring, CELL, "%u", p->ring);
 	if (p->runs)
@@ -58,26 +82,28 @@ static void print_point(FILE *out, const struct sweep *s, const struct point *p)
 	else
 		strcpy(rate, p->status ? "failed" : "-");
 	cell_spread(spread, s, p);
+	cell_share(share, s, p);
 	cell_num(p99, median(s, p, "block_time_p99_ns") / 1000);
 	cell_num(instr, median(s, p, "instructions_per_block"));
 	cell_num(irqs, median(s, p, "interrupts_per_block"));
 	if (p->layout.dmabufs)
 		snprintf(segs, CELL, "%" PRIu64,
 			 p->layout.segments / p->layout.dmabufs);
-	fprintf(out, row, size, memory, ring, work_name(p->work), rate, spread,
-		p99, instr, irqs, segs);
+	fprintf(out, row, size, memory_name(p), ring, work_name(p->work), rate,
+		spread, share, p99, instr, irqs, segs);
 }
 
+/* -1: nothing ran */
 static double least_confidence(const struct sweep *s)
 {
-	double least = 1, has;
+	double least = -1, has;
 	size_t i;
 
 	for (i = 0; i < s->npoints; i++) {
 		if (!s->point[i].runs)
 			continue;
 		has = sweep_confidence(s, &s->point[i]);
-		if (has < least)
+		if (least < 0 || has < least)
 			least = has;
 	}
 	return least;
@@ -94,8 +120,7 @@ static void print_failures(FILE *out, const struct sweep *s)
 		if (!p->status)
 			continue;
 		format_size(size, sizeof(size), p->block_bytes);
-		fprintf(out, "%s %s %s failed: %s\n", size,
-			p->transport == TR_FILEIO ? "file I/O" : p->exporter,
+		fprintf(out, "%s %s %s failed: %s\n", size, memory_name(p),
 			work_name(p->work), p->error);
 	}
 }
@@ -103,14 +128,21 @@ static void print_failures(FILE *out, const struct sweep *s)
 void sweep_report_table(FILE *out, const struct report *rep,
 			const struct sweep *s)
 {
+	double confidence = least_confidence(s);
 	const struct cfg *cfg = s->cfg;
 	size_t i;
 
 	report_machine(out, rep);
-	fprintf(out, "medians of %u runs of %.3g s, at least %u blocks; +-: half the interval with %.1f %%\n",
+	fprintf(out, "medians of %u runs of %.3g s, at least %u blocks; ",
 		cfg->plan.repeat, (double)cfg->duration_ns / 1e9,
-		cfg->min_blocks, least_confidence(s) * 100);
+		cfg->min_blocks);
+	if (confidence < 0)
+		fprintf(out, "no run was good\n");
+	else
+		fprintf(out, "+-: half the interval with %.1f %%\n",
+			confidence * 100);
 	fprintf(out, "behind the memory: blocks in the ring; p99: from one block to the next\n");
+	fprintf(out, "%%max: of the line rate; without one, of memcpy, for what copies\n");
 	fprintf(out, "ceilings: memcpy %.0f MiB/s", s->memcpy_mib_per_s);
 	if (s->line_mib_per_s > 0)
 		fprintf(out, ", line rate %.1f MiB/s", s->line_mib_per_s);
@@ -269,8 +301,6 @@ void sweep_report_doing(const struct sweep *s, const struct point *p,
 	format_size(size, sizeof(size), p->block_bytes);
 	snprintf(what, sizeof(what), "run %u of %u: %s %s, %s", run + 1,
 		 s->cfg->plan.repeat,
-		 p->transport == TR_FILEIO ? "file I/O" :
-		 p->exporter[0] ? p->exporter : "DMABUF", size,
-		 work_name(p->work));
+		 memory_name(p), size, work_name(p->work));
 	report_doing(what);
 }

@@ -42,11 +42,18 @@ struct xfer {
 	uint64_t timeout_ms;
 	bool cpu_access;	/* the data is looked at, or written out */
 	int fd;			/* the buffer */
+	bool enabled;		/* by us */
 	uint64_t syscalls;
 	struct usage usage;	/* as it was when the buffer was enabled */
 	struct work work;
 	uint64_t mark;		/* end of the last step */
 	uint64_t step_ns[STEPS];
+	bool counting;		/* warm-up is over */
+
+	/* Towards its end get() says how far ahead of us the device is */
+	bool settling;
+	bool waited;		/* for this block */
+	bool idle;		/* until we give a block back, it has none to fill */
 
 	/* file I/O */
 	void *data;
@@ -79,14 +86,18 @@ extern const struct transport_ops dmabuf_ops;
 /* For open(): lets the data flow */
 int xfer_enable(struct xfer *x);
 
+/* Takes that back; of another process' buffer it keeps its hands off */
+int xfer_disable(struct xfer *x);
+
 /* The step that began where the last one ended is over */
 void xfer_step(struct xfer *x, enum step step);
 
 /*
- * Waits for @fd, which the sentence of a failure calls @what. 0, -EINTR when the
- * run shall end, or a status.
+ * Waits for @fd, which the sentence of a failure calls @what. @last is the block that
+ * the device fills last of all, -1 if that cannot be seen. 0, -EINTR when the run
+ * shall end, or a status.
  */
-int xfer_wait(struct xfer *x, int fd, const char *what);
+int xfer_wait(struct xfer *x, int fd, int last, const char *what);
 
 /* The sentence for a wait that was too long */
 int xfer_no_data(const struct xfer *x);

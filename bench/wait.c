@@ -115,3 +115,15 @@ int wait_fd(int fd, short events, uint64_t timeout_ms)
 
 	return fds[0].revents ? 1 : 0;
 }
+
+void wait_look(int fd, int other, bool *ready, bool *other_ready)
+{
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = other, .events = POLLIN },
+	};
+	bool known = poll(fds, 2, 0) >= 0;
+
+	*ready = known && fds[0].revents;
+	*other_ready = known && fds[1].revents;
+}

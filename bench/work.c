@@ -66,8 +66,11 @@ int write_all(int fd, const char *name, const void *data, size_t bytes,
 			/* Somebody made our standard output non-blocking */
 			int ret = wait_fd(fd, POLLOUT, 0);
 
-			if (ret < 0)
+			if (ret == -EINTR)
 				return ret;
+			if (ret < 0)
+				return fail(ST_FAIL, "poll on %s: %s", name,
+					    strerror(-ret));
 			continue;
 		}
 		return fail(ST_FAIL, "write to %s: %s", name, strerror(errno));
@@ -158,6 +161,26 @@ void work_close(struct work *w)
 	*w = (struct work){ .fd = -1 };
 }
 
+static int write_pipe(struct work *w, const void *data, size_t bytes,
+		      uint64_t *syscalls)
+{
+	int ret = write_all(w->fd, "the pipe", data, bytes, syscalls);
+
+	if (ret != -EPIPE)
+		return ret;
+	return fail(ST_FAIL, "the process that reads the pipe of --cpu pipe has ended: find out who killed it, and try again");
+}
+
+static int write_file(struct work *w, const void *data, size_t bytes,
+		      uint64_t *syscalls)
+{
+	/* The same place again: a page cache that grows is no figure */
+	if (lseek(w->fd, 0, SEEK_SET) < 0)
+		return fail(ST_FAIL, "lseek: %s", strerror(errno));
+	(*syscalls)++;
+	return write_all(w->fd, "the file", data, bytes, syscalls);
+}
+
 int work_do(struct work *w, const void *data, size_t bytes, uint64_t *syscalls)
 {
 	switch (w->kind) {
@@ -170,13 +193,9 @@ int work_do(struct work *w, const void *data, size_t bytes, uint64_t *syscalls)
 		__asm__ volatile("" : : "r"(w->copy) : "memory");
 		return 0;
 	case WORK_FILE:
-		/* The same place again: a page cache that grows is no figure */
-		if (lseek(w->fd, 0, SEEK_SET) < 0)
-			return fail(ST_FAIL, "lseek: %s", strerror(errno));
-		(*syscalls)++;
-		return write_all(w->fd, "the file", data, bytes, syscalls);
+		return write_file(w, data, bytes, syscalls);
 	case WORK_PIPE:
-		return write_all(w->fd, "the pipe", data, bytes, syscalls);
+		return write_pipe(w, data, bytes, syscalls);
 	default:
 		return 0;
 	}

@@ -7,7 +7,6 @@
  */
 #include "zerocopy.h"
 
-#include "counters.h"
 #include "error.h"
 #include "exporter.h"
 #include "stats.h"
@@ -17,8 +16,8 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,31 +29,46 @@
 #define TIMES		16
 #define TIMEOUT_MS	5000
 
-/* What came of sending one buffer some times */
-struct outcome {
-	int error;		/* of the first send() that failed */
-	uint64_t bytes;
-	uint64_t ns;
-	struct count instructions;
-	uint64_t completions;
-	uint64_t copied;	/* completions that say so */
-};
-
 struct link {
 	int fd;
 	pid_t reader;
 };
 
-/* Takes everything as cheaply as a program can, without a look at it */
+/* Takes everything as cheaply as a program can: TCP throws away what is truncated */
 static void read_all(int listener)
 {
-	char byte;
-	int fd = accept(listener, NULL, NULL);
+	static char sink[BLOCK_BYTES];
+	int fd;
 
+	/* It ends with its connection, so the signals are its parent's */
 	signal(SIGINT, SIG_IGN);
-	while (recv(fd, &byte, BLOCK_BYTES, MSG_TRUNC) > 0)
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_IGN);
+	fd = accept(listener, NULL, NULL);
+	while (fd >= 0 && recv(fd, sink, sizeof(sink), MSG_TRUNC) > 0)
 		;
 	_exit(0);
+}
+
+static int cannot_listen(int listener)
+{
+	int err = errno;
+
+	if (listener >= 0)
+		close(listener);
+	return fail(ST_FAIL, "cannot listen on the loopback device: %s (is it up?)",
+		    strerror(err));
+}
+
+/* Without a connection the reader would wait for one for ever */
+static int cannot_connect(struct link *l)
+{
+	int err = errno;
+
+	if (l->reader > 0)
+		kill(l->reader, SIGKILL);
+	return fail(ST_FAIL, "cannot connect over the loopback device, with SO_ZEROCOPY: %s (is it up?)",
+		    strerror(err));
 }
 
 static int link_open(struct link *l)
@@ -64,15 +78,14 @@ static int link_open(struct link *l)
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	socklen_t len = sizeof(addr);
-	int listener, one = 1;
+	int listener, one = 1, ret = 0;
 
 	*l = (struct link){ .fd = -1, .reader = -1 };
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (listener < 0 || bind(listener, (struct sockaddr *)&addr, len) ||
 	    listen(listener, 1) ||
 	    getsockname(listener, (struct sockaddr *)&addr, &len))
-		return fail(ST_FAIL, "cannot listen on the loopback device: %s",
-			    strerror(errno));
+		return cannot_listen(listener);
 
 	l->reader = fork();
 	if (!l->reader)
@@ -80,13 +93,10 @@ static int link_open(struct link *l)
 	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->reader < 0 || l->fd < 0 ||
 	    connect(l->fd, (struct sockaddr *)&addr, len) ||
-	    setsockopt(l->fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one))) {
-		close(listener);
-		return fail(ST_FAIL, "cannot connect over the loopback device, with SO_ZEROCOPY: %s (is it up?)",
-			    strerror(errno));
-	}
+	    setsockopt(l->fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)))
+		ret = cannot_connect(l);
 	close(listener);
-	return 0;
+	return ret;
 }
 
 static void link_close(struct link *l)
@@ -98,7 +108,7 @@ static void link_close(struct link *l)
 }
 
 /* One message covers a range of calls. False when there is none. */
-static bool take_completion(int fd, struct outcome *o)
+static bool take_completion(int fd, struct zc_send *o)
 {
 	char control[CMSG_SPACE(sizeof(struct sock_extended_err)) + 64];
 	struct msghdr msg = {
@@ -124,17 +134,16 @@ static bool take_completion(int fd, struct outcome *o)
 	return true;
 }
 
-static void wait_completions(int fd, uint64_t sends, struct outcome *o)
+/* They are told as an error, which poll() always looks for */
+static void wait_completions(int fd, uint64_t sends, struct zc_send *o)
 {
-	struct pollfd p = { .fd = fd };
-
 	while (o->completions < sends) {
-		if (!take_completion(fd, o) && poll(&p, 1, TIMEOUT_MS) <= 0)
+		if (!take_completion(fd, o) && wait_fd(fd, 0, TIMEOUT_MS) <= 0)
 			return;
 	}
 }
 
-static uint64_t send_all(int fd, const char *data, int flags, struct outcome *o)
+static uint64_t send_all(int fd, const char *data, int flags, struct zc_send *o)
 {
 	uint64_t sends = 0;
 	unsigned int i;
@@ -143,11 +152,18 @@ static uint64_t send_all(int fd, const char *data, int flags, struct outcome *o)
 
 	for (i = 0; i < TIMES; i++) {
 		for (at = 0; at < BLOCK_BYTES; at += (size_t)n) {
+			if (wait_stopped())
+				return sends;
 			n = send(fd, data + at, SEND_BYTES < BLOCK_BYTES - at ?
 				 SEND_BYTES : BLOCK_BYTES - at, flags);
 			if (n < 0) {
-				o->error = errno;
-				return sends;
+				/* After a signal it ends above */
+				if (errno != EINTR) {
+					o->error = errno;
+					return sends;
+				}
+				n = 0;
+				continue;
 			}
 			o->bytes += (uint64_t)n;
 			sends++;
@@ -157,14 +173,14 @@ static uint64_t send_all(int fd, const char *data, int flags, struct outcome *o)
 }
 
 static int measure_sends(const char *data, int flags, const struct counters *c,
-			 struct outcome *o)
+			 struct zc_send *o)
 {
 	struct count before, after;
 	struct link link;
 	uint64_t begin, sends;
 	int ret;
 
-	memset(o, 0, sizeof(*o));
+	o->zerocopy = flags;
 	ret = link_open(&link);
 	if (!ret) {
 		counters_read(c, &before);
@@ -180,47 +196,72 @@ static int measure_sends(const char *data, int flags, const struct counters *c,
 	return ret;
 }
 
-static void print_outcome(FILE *out, const char *memory, const char *how,
-			  const struct outcome *o)
+static double instructions_per_mib(const struct zc_send *o)
 {
-	const char *what = "no completion";
+	return (double)(o->instructions.user + o->instructions.kernel) /
+	       (double)o->bytes * (1 << 20);
+}
+
+static const char *verdict(const struct zc_send *o)
+{
+	if (o->error)
+		return strerror(o->error);
+	if (!o->zerocopy)
+		return "";
+	if (!o->completions)
+		return "no completion";
+	if (!o->copied)
+		return "not copied";
+	return o->copied == o->completions ? "copied after all" : "copied in part";
+}
+
+static void print_send(FILE *out, const struct zc_send *o)
+{
 	char rate[16] = "-", instr[16] = "-";
 
+	if (!out)
+		return;
 	if (o->bytes)
 		snprintf(rate, sizeof(rate), "%.0f", mib_per_s(o->bytes, o->ns));
 	if (o->bytes && o->instructions.valid)
-		snprintf(instr, sizeof(instr), "%.0f",
-			 (double)(o->instructions.user + o->instructions.kernel) /
-			 (double)o->bytes * (1 << 20));
-	if (o->error)
-		what = strerror(o->error);
-	else if (!strcmp(how, "send"))
-		what = "";
-	else if (o->completions)
-		what = !o->copied ? "not copied" :
-		       o->copied == o->completions ? "copied after all" :
-						     "copied in part";
-	fprintf(out, "%-18s %-13s %8s %16s  %s\n", memory, how, rate, instr, what);
+		snprintf(instr, sizeof(instr), "%.0f", instructions_per_mib(o));
+	fprintf(out, "%-18s %-13s %8s %16s  %s\n", o->memory,
+		o->zerocopy ? "MSG_ZEROCOPY" : "send", rate, instr, verdict(o));
+	fflush(out);
 }
 
-static int try_memory(const char *name, const char *data, const struct counters *c,
-		      FILE *out)
+/* That memory cannot be sent without a copy is a result, that it cannot be sent is none */
+static int try_send(struct zerocopy *z, const char *name, const char *data, int flags,
+		    FILE *out)
 {
-	struct outcome o;
+	struct zc_send *o = &z->send[z->nsends];
 	int ret;
 
-	ret = measure_sends(data, 0, c, &o);
-	if (ret)
+	*o = (struct zc_send){ .error = 0 };
+	snprintf(o->memory, sizeof(o->memory), "%s", name);
+	ret = measure_sends(data, flags, &z->counters, o);
+	if (ret || wait_stopped())
 		return ret;
-	print_outcome(out, name, "send", &o);
-	ret = measure_sends(data, MSG_ZEROCOPY, c, &o);
-	if (!ret)
-		print_outcome(out, name, "MSG_ZEROCOPY", &o);
+	z->nsends++;
+	print_send(out, o);
+	if (o->error && !flags)
+		return fail(ST_FAIL, "memory of %s cannot be sent over the loopback device: %s",
+			    name, strerror(o->error));
+	return 0;
+}
+
+static int try_memory(struct zerocopy *z, const char *name, const char *data, FILE *out)
+{
+	int ret;
+
+	ret = try_send(z, name, data, 0, out);
+	if (!ret && !wait_stopped())
+		ret = try_send(z, name, data, MSG_ZEROCOPY, out);
 	return ret;
 }
 
-static int try_exporter(const struct cfg *cfg, const char *name,
-			const struct counters *c, FILE *out)
+static int try_exporter(struct zerocopy *z, const struct cfg *cfg, const char *name,
+			FILE *out)
 {
 	struct exporter ex = { .fd = -1 };
 	int fd = -1, ret;
@@ -240,14 +281,14 @@ static int try_exporter(const struct cfg *cfg, const char *name,
 			   strerror(errno));
 	} else {
 		memset(data, 0x5a, BLOCK_BYTES);
-		ret = try_memory(name, data, c, out);
+		ret = try_memory(z, name, data, out);
 		munmap(data, BLOCK_BYTES);
 	}
 	close(fd);
 	return ret;
 }
 
-static int try_plain(const struct counters *c, FILE *out)
+static int try_plain(struct zerocopy *z, FILE *out)
 {
 	void *data = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -256,37 +297,90 @@ static int try_plain(const struct counters *c, FILE *out)
 	if (data == MAP_FAILED)
 		return fail(ST_FAIL, "not enough memory");
 	memset(data, 0x5a, BLOCK_BYTES);
-	ret = try_memory("malloc()", data, c, out);
+	ret = try_memory(z, "malloc()", data, out);
 	munmap(data, BLOCK_BYTES);
 	return ret;
 }
 
-int zerocopy_run(const struct cfg *cfg, FILE *out)
+static void print_head(FILE *out)
+{
+	if (!out)
+		return;
+	fprintf(out, "%u MiB over TCP on the loopback device, %u KiB at a time\n\n",
+		TIMES * BLOCK_BYTES >> 20, SEND_BYTES >> 10);
+	fprintf(out, "memory             how              MiB/s instructions/MiB  what the kernel says\n");
+	fflush(out);
+}
+
+static int try_all(struct zerocopy *z, const struct cfg *cfg, FILE *out)
 {
 	char there[MAX_LIST][EXPORTER_NAME];
 	const char (*names)[EXPORTER_NAME] = cfg->plan.exporter;
 	size_t n = cfg->plan.nexporters, i;
-	struct counters c;
 	int status, ret;
 
 	if (!n) {
 		n = exporter_candidates(cfg->root, there, MAX_LIST);
 		names = (const char (*)[EXPORTER_NAME])there;
 	}
-	counters_open(&c);
-	fprintf(out, "%u MiB over TCP on the loopback device, %u KiB at a time\n\n",
-		TIMES * BLOCK_BYTES >> 20, SEND_BYTES >> 10);
-	fprintf(out, "memory             how              MiB/s instructions/MiB  what the kernel says\n");
-	status = try_plain(&c, out);
+	status = try_plain(z, out);
 	for (i = 0; i < n && !wait_stopped(); i++) {
-		ret = try_exporter(cfg, names[i], &c, out);
+		ret = try_exporter(z, cfg, names[i], out);
 		if (ret == ST_MISSING && !cfg->plan.nexporters) {
-			fail_clear();
+			/* The sentence of an earlier failure stays */
+			if (!status)
+				fail_clear();
 			continue;
 		}
 		if (ret && !status)
 			status = ret;
 	}
-	counters_close(&c);
 	return status;
+}
+
+int zerocopy_run(struct zerocopy *z, const struct cfg *cfg, FILE *out)
+{
+	int status;
+
+	counters_open(&z->counters);
+	print_head(out);
+	status = try_all(z, cfg, out);
+	counters_close(&z->counters);
+	if (!status && wait_stopped())
+		status = fail(ST_FAIL, "ended early by signal %d", wait_signal());
+	return status;
+}
+
+static void json_send(struct json *j, const struct zc_send *o)
+{
+	json_object(j, NULL);
+	json_str(j, "memory", o->memory);
+	json_bool(j, "zerocopy", o->zerocopy);
+	json_u64(j, "bytes", o->bytes);
+	json_u64(j, "elapsed_ns", o->ns);
+	json_num(j, "mib_per_s", mib_per_s(o->bytes, o->ns), 3);
+	if (o->bytes && o->instructions.valid)
+		json_num(j, "instructions_per_mib", instructions_per_mib(o), 3);
+	else
+		json_null(j, "instructions_per_mib");
+	json_u64(j, "completions", o->completions);
+	json_u64(j, "copied", o->copied);
+	if (o->error)
+		json_str(j, "error", strerror(o->error));
+	json_end_object(j);
+}
+
+void zerocopy_json(FILE *out, const struct report *rep, const struct zerocopy *z)
+{
+	struct json j;
+	size_t i;
+
+	json_init(&j, out);
+	report_json_begin(&j, rep, ZEROCOPY_SCHEMA, ZEROCOPY_SCHEMA_VERSION);
+	json_u64(&j, "send_bytes", SEND_BYTES);
+	json_array(&j, "sends");
+	for (i = 0; i < z->nsends; i++)
+		json_send(&j, &z->send[i]);
+	json_end_array(&j);
+	report_json_end(&j, rep);
 }

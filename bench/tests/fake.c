@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <linux/perf_event.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,9 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define MAX_FDS 1024
@@ -28,26 +31,37 @@ int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 ssize_t __real_read(int fd, void *buf, size_t n);
 ssize_t __real_write(int fd, const void *buf, size_t n);
 int __real_close(int fd);
+ssize_t __real_pread(int fd, void *buf, size_t n, off_t offset);
+long __real_syscall(long number, ...);
+int __real_connect(int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t __real_send(int fd, const void *buf, size_t n, int flags);
 
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
 int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 ssize_t __wrap_read(int fd, void *buf, size_t n);
 ssize_t __wrap_write(int fd, const void *buf, size_t n);
 int __wrap_close(int fd);
+ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset);
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
+int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len);
+ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags);
 
 struct fake fake;
 
-enum kind { OTHER, BUFFER, DMABUF };
+enum kind { OTHER, BUFFER, DMABUF, COUNTER };
 
 static struct {
 	enum kind kind;
 	uint64_t size;
 	uint64_t used;		/* of the transfer in flight */
+	uint64_t turn;		/* first come, first filled */
+	uint64_t counted, seen;	/* by the kernel, and where the counter was then */
 	bool attached;
 	bool queued;
 	bool synced;
 } fds[MAX_FDS];
 static bool enabled;
+static uint64_t turns;
 static uint64_t rate_hz;	/* that was set */
 static uint32_t next_word;
 static bool next_valid;
@@ -88,6 +102,18 @@ static int new_fd(int fd, enum kind kind, uint64_t size)
 	return fd;
 }
 
+/* Of the last tree that was made */
+static char enable_path[512];
+
+static void enable_by_another(void)
+{
+	int fd = open(enable_path, O_WRONLY | O_TRUNC);
+
+	if (fd < 0 || __real_write(fd, "1", 1) < 0)
+		abort();
+	__real_close(fd);
+}
+
 static int get_fd(void *arg)
 {
 	if (fake.getfd_errno)
@@ -96,6 +122,8 @@ static int get_fd(void *arg)
 		return err(EBUSY);
 	*(int *)arg = new_fd(eventfd(0, EFD_CLOEXEC), BUFFER, 0);
 	fake.buffers++;
+	if (fake.late_enable)
+		enable_by_another();
 	return 0;
 }
 
@@ -177,6 +205,7 @@ static int enqueue(const struct iio_dmabuf *req)
 	if (fds[fd].synced)
 		mistake("ENQUEUE during CPU access");
 	fds[fd].queued = true;
+	fds[fd].turn = ++turns;
 	fds[fd].used = req->bytes_used;
 	fake.queued++;
 	return 0;
@@ -257,19 +286,50 @@ static void complete(int fd)
 	fake.queued--;
 }
 
+static void complete_next(void)
+{
+	int fd, next = -1;
+
+	for (fd = 0; fd < MAX_FDS; fd++)
+		if (fds[fd].queued && (next < 0 || fds[fd].turn < fds[next].turn))
+			next = fd;
+	complete(next);
+}
+
+static bool is_ready(int fd)
+{
+	return is(fd, DMABUF) ? !fds[fd].queued :
+	       enabled && !fake.stall && fake.blocks < fake.ahead;
+}
+
+/* Waits for no one: what is there without that, of up to two of them? */
+static int look(struct pollfd *p, nfds_t n)
+{
+	int ready = 0;
+	nfds_t i;
+
+	while (enabled && !fake.stall && fake.blocks < fake.ahead &&
+	       fake.queued > (int)fake.behind)
+		complete_next();
+	for (i = 0; i < n; i++) {
+		p[i].revents = p[i].fd >= 0 && is_ready(p[i].fd) ? POLLIN : 0;
+		ready += p[i].revents != 0;
+	}
+	return ready;
+}
+
 int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 {
-	bool data = is(p[0].fd, BUFFER) && !fake.stall && enabled;
+	bool data = enabled && !fake.stall;
 
-	if (is(p[0].fd, DMABUF)) {
-		data = !fds[p[0].fd].queued;
-		if (!data && !fake.stall && enabled) {
-			complete(p[0].fd);
-			data = true;
-		}
-	} else if (!is(p[0].fd, BUFFER)) {
+	if (!is(p[0].fd, DMABUF) && !is(p[0].fd, BUFFER))
 		return __real_poll(p, n, timeout);
-	}
+	if (!timeout)
+		return look(p, n);
+	while (is(p[0].fd, DMABUF) && data && fds[p[0].fd].queued)
+		complete_next();
+	if (is(p[0].fd, DMABUF))
+		data = !fds[p[0].fd].queued;
 
 	p[0].revents = data ? POLLIN : 0;
 	if (data) {
@@ -279,8 +339,55 @@ int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 	return __real_poll(p + 1, n - 1, timeout);
 }
 
+/* The kernel adds what the counter has gone on since it looked at it last */
+static ssize_t read_counter(int fd, void *buf, size_t n)
+{
+	uint64_t is = fds[fd].size * fake.blocks * fake.instructions;
+	uint64_t more = is - fds[fd].seen;
+	uint64_t group[3] = { 2 };
+
+	fds[fd].counted += fake.pmu_wraps ? (uint32_t)more : more;
+	fds[fd].seen = is;
+	group[1] = group[2] = fds[fd].counted;
+	if (n != sizeof(group))
+		return err(EINVAL);
+	memcpy(buf, group, n);
+	return (ssize_t)n;
+}
+
+/* Of all CPUs the first has done the work */
+static long open_counter(const struct perf_event_attr *attr, int cpu)
+{
+	if (attr->sample_period && fake.pmu_wraps)
+		return err(EOPNOTSUPP);
+	return new_fd(eventfd(0, EFD_CLOEXEC), COUNTER, cpu == 0);
+}
+
+long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
+{
+	if (number == SYS_perf_event_open && fake.instructions)
+		return open_counter((const void *)a, (int)c);
+	return __real_syscall(number, a, b, c, d, e, f);
+}
+
+ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
+{
+	uint64_t *frame = buf;
+	size_t i;
+
+	if (!fake.pagemap)
+		return __real_pread(fd, buf, n, offset);
+	if (++fake.pagemap_looks == fake.pagemap_errno_at)
+		return err(EIO);
+	for (i = 0; i < n / sizeof(*frame); i++)
+		frame[i] = UINT64_C(1) << 63 | (i + 1);
+	return (ssize_t)n;
+}
+
 ssize_t __wrap_read(int fd, void *buf, size_t n)
 {
+	if (is(fd, COUNTER))
+		return read_counter(fd, buf, n);
 	if (!is(fd, BUFFER))
 		return __real_read(fd, buf, n);
 	if (fake.read_errno)
@@ -291,6 +398,21 @@ ssize_t __wrap_read(int fd, void *buf, size_t n)
 		n = fake.read_max;
 	produce(buf, n / 4);
 	return (ssize_t)n;
+}
+
+int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return fake.connect_errno ? err(fake.connect_errno) :
+				    __real_connect(fd, addr, len);
+}
+
+ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags)
+{
+	if (fake.send_errno)
+		return err(fake.send_errno);
+	if (fake.send_us)
+		usleep(fake.send_us);
+	return __real_send(fd, buf, n, flags);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -330,8 +452,11 @@ static ssize_t set_rate(int fd, const char *buf, size_t n)
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
 {
 	char link[64], path[512];
+	struct stat st;
 	ssize_t len;
 
+	if (fake.pipe_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
+		return err(fake.pipe_errno);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, path, sizeof(path) - 1);
 	if (len > 0) {
@@ -403,6 +528,8 @@ int fake_tree(const char *dir)
 	char path[512];
 	size_t i;
 
+	snprintf(enable_path, sizeof(enable_path), "%s/" DEVICE "buffer0/enable",
+		 dir);
 	for (i = 0; i < sizeof(tree) / sizeof(tree[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, tree[i][0]);
 		if (tree[i][1])
@@ -437,6 +564,8 @@ int fake_parse(const char *text)
 		KNOB(getfd_errno), KNOB(attach_errno), KNOB(attach_errno_at),
 		KNOB(enqueue_errno), KNOB(enqueue_errno_at), KNOB(heap_errno),
 		KNOB(enable_errno), KNOB(read_errno), KNOB(stall), KNOB(delay_us),
+		KNOB(ahead), KNOB(behind), KNOB(pipe_errno), KNOB(instructions),
+		KNOB(pmu_wraps), KNOB(connect_errno), KNOB(send_errno), KNOB(send_us),
 		KNOB(read_max), KNOB(start), KNOB(lose_at), KNOB(lose_words),
 		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
 		KNOB(lossless_hz),

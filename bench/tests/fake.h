@@ -19,8 +19,11 @@ struct fake {
 	int enqueue_errno_at;
 	int heap_errno;		/* of the allocation, for heaps only */
 	int enable_errno;
+	bool late_enable;	/* another process enables it when it is opened */
 	int read_errno;
 	bool stall;		/* no data comes */
+	uint64_t ahead;		/* so many blocks are ready before they are waited for */
+	unsigned int behind;	/* but not so many of the last that were enqueued */
 	bool swapped;		/* data is announced, but read() has none */
 	unsigned int delay_us;	/* of each block */
 	unsigned int read_max;	/* read() returns no more than this */
@@ -29,6 +32,14 @@ struct fake {
 	uint32_t lose_words;	/* ... so many words are lost */
 	uint64_t short_at;	/* this block ends early ... */
 	uint32_t short_words;	/* ... by so many words */
+	uint64_t instructions;	/* of each block, user and kernel; 0: no counters */
+	bool pmu_wraps;		/* the counters have 32 bits and no interrupt */
+	bool pagemap;		/* shows one page frame after the other ... */
+	int pagemap_errno_at;	/* ... but fails at the n-th look */
+	int pipe_errno;		/* of writes to pipes */
+	int connect_errno;
+	int send_errno;
+	unsigned int send_us;	/* of each send() */
 	bool constant;		/* the stream is no counter */
 	uint64_t max_hz;	/* of sampling_frequency; 0: any */
 	uint64_t lossless_hz;	/* faster ones lose before each second block */
@@ -44,6 +55,7 @@ struct fake {
 	uint64_t largest;	/* of the dma-bufs that were made */
 	int dmabufs;		/* dma-bufs that are open, now */
 	int mistakes;		/* of the caller; printed to standard error */
+	int pagemap_looks;
 	uint64_t blocks;	/* that were delivered */
 };
 

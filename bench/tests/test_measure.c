@@ -9,6 +9,8 @@
 #include "setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -394,6 +396,89 @@ static void file_gets_the_data(void)
 	nothing_left_behind();
 }
 
+static void set_enable(const char *val)
+{
+	char path[SYSFS_PATH];
+
+	snprintf(path, sizeof(path), "%s/enable", dev.buf);
+	sysfs_write(path, val);
+}
+
+/* What this run did not open, it does not close: 0 may be the report */
+static void others_files_stay_open(void)
+{
+	static const enum transport ts[] = { TR_FILEIO, TR_DMABUF };
+	int zero = fcntl(0, F_DUPFD_CLOEXEC, 3);
+	size_t i;
+
+	dup2(open("/dev/null", O_RDONLY), 0);
+	for (i = 0; i < 2; i++) {
+		fresh();
+		cfg.work = WORK_FILE;
+		cfg.file = "/nowhere/file";
+		CHECK_EQ(go(ts[i]), ST_FAIL);
+		CHECK(fcntl(0, F_GETFD) >= 0);
+		nothing_left_behind();
+	}
+	if (zero >= 0)
+		dup2(zero, 0);
+	close(zero);
+}
+
+static void others_buffer_stays_enabled(void)
+{
+	static const enum transport ts[] = { TR_FILEIO, TR_DMABUF };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		/* Busy from the start, so that nothing was enabled by us */
+		fresh();
+		set_enable("1");
+		fake.getfd_errno = EBUSY;
+		CHECK_EQ(go(ts[i]), ST_FAIL);
+		CHECK(iio_is_enabled(&dev));
+
+		/* Enabled by another between our open and our enable */
+		fake.getfd_errno = 0;
+		fake.late_enable = true;
+		set_enable("0");
+		CHECK_EQ(go(ts[i]), ST_FAIL);
+		CHECK_HAS(r.error, "another process has enabled");
+		CHECK(iio_is_enabled(&dev));
+		set_enable("0");
+		nothing_left_behind();
+	}
+}
+
+static void reader_of_the_pipe_dies(void)
+{
+	uint64_t syscalls = 0;
+	struct work w;
+	char data[64];
+	int ret;
+
+	/* Once for real */
+	fail_clear();
+	memset(data, 0, sizeof(data));
+	CHECK_EQ(work_open(&w, WORK_PIPE, sizeof(data), NULL), 0);
+	kill(w.reader, SIGKILL);
+	do
+		ret = work_do(&w, data, sizeof(data), &syscalls);
+	while (!ret);
+	CHECK_EQ(ret, ST_FAIL);
+	CHECK_HAS(fail_text(), "reads the pipe");
+	work_close(&w);
+
+	fresh();
+	cfg.work = WORK_PIPE;
+	fake.pipe_errno = EPIPE;
+	CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+	CHECK_EQ(r.status, ST_FAIL);
+	CHECK_HAS(r.error, "reads the pipe");
+	CHECK(!r.interrupted);
+	nothing_left_behind();
+}
+
 static void times_of_steps(void)
 {
 	uint64_t sum = 0;
@@ -441,6 +526,74 @@ static void least_number_of_blocks(void)
 	nothing_left_behind();
 }
 
+/*
+ * Blocks that are ready when the measured part begins are not counted in it, however few
+ * there are: each one that counts had to be waited for.
+ */
+static void what_was_ready_does_not_count(void)
+{
+	static const enum transport ts[] = { TR_FILEIO, TR_DMABUF };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		fresh();
+		cfg.samples = 0;
+		cfg.duration_ns = 0;
+		cfg.min_blocks = 3;
+		fake.behind = 1;
+		fake.ahead = ts[i] == TR_FILEIO ? 5 : 8;
+		fake.delay_us = 5000;
+		CHECK_EQ(go(ts[i]), 0);
+		CHECK_EQ(r.blocks, 3);
+		CHECK_EQ(r.warmup, fake.ahead + 1);
+		CHECK_EQ(r.warmup_bytes, r.warmup * BLOCK);
+		CHECK_EQ(fake.blocks, fake.ahead + 4);
+		CHECK(r.elapsed_ns >= 3 * 5000000);
+		/* Warm-up is in none of the other figures either */
+		CHECK_EQ(r.times.count, 3);
+		CHECK_EQ(r.syscalls, ts[i] == TR_FILEIO ? 6 : 12);
+		nothing_left_behind();
+	}
+}
+
+/* A device that is the faster one is out of blocks in each round: one of these is enough */
+static void device_that_is_always_ahead(void)
+{
+	fresh();
+	fake.ahead = UINT64_MAX;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.warmup, 4 + 4);
+	CHECK_EQ(r.blocks, 20);
+	nothing_left_behind();
+
+	fresh();
+	fake.ahead = UINT64_MAX;
+	CHECK_EQ(go(TR_FILEIO), 0);
+	CHECK_EQ(r.warmup, 4 + 2);
+	CHECK_EQ(r.blocks, 20);
+	nothing_left_behind();
+
+	/* Neither behind nor out of blocks: it ends all the same */
+	fresh();
+	fake.ahead = UINT64_MAX;
+	fake.behind = 1;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.warmup, 4 + 16 * 4);
+	CHECK_EQ(r.blocks, 20);
+	nothing_left_behind();
+}
+
+static void no_warm_up(void)
+{
+	fresh();
+	cfg.warmup = 0;
+	fake.ahead = UINT64_MAX;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.warmup, 0);
+	CHECK_EQ(fake.blocks, 20);
+	nothing_left_behind();
+}
+
 static void blocks_smaller_than_their_dmabufs(void)
 {
 	fresh();
@@ -477,6 +630,61 @@ static void layout_of_pages(void)
 	CHECK_EQ(sum.segments, 20);
 	CHECK_EQ(sum.largest, 3 * 4096);
 	CHECK_EQ(sum.dmabufs, 6);
+
+	/* One run that nobody could look into, and what follows it */
+	layout_sum(&sum, &(struct layout){ .unknown = true });
+	CHECK_EQ(sum.dmabufs, 0);
+	layout_sum(&sum, &l);
+	CHECK_EQ(sum.dmabufs, 0);
+}
+
+/* Of one block unknown, of all unknown: what is known of the others is no mean */
+static void layout_that_one_block_hides(void)
+{
+	fresh();
+	cfg.layout = true;
+	fake.pagemap = true;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.layout.dmabufs, 4);
+	nothing_left_behind();
+
+	fresh();
+	cfg.layout = true;
+	fake.pagemap = true;
+	fake.pagemap_errno_at = 2;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.layout.dmabufs, 0);
+	nothing_left_behind();
+
+	/* What the first exporter had is not of the second */
+	fresh();
+	cfg.layout = true;
+	fake.pagemap = true;
+	fake.attach_errno = ENOMEM;
+	fake.attach_errno_at = 2;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.layout.dmabufs, 4);
+	nothing_left_behind();
+}
+
+static void cma_heaps_have_their_memory(void)
+{
+	char path[SYSFS_PATH];
+	int fd;
+
+	fresh();
+	snprintf(path, sizeof(path), "%s/proc/meminfo", root);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	dprintf(fd, "MemAvailable: 1000 kB\nCmaFree: 900 kB\n");
+	close(fd);
+	cfg.nblocks = 64;
+	cfg.exporter = "heap:system";
+	CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+	CHECK_HAS(r.error, "fewer or smaller");
+	cfg.exporter = "heap:reserved";
+	CHECK_EQ(go(TR_DMABUF), 0);
+	nothing_left_behind();
+	fake_tree(root);
 }
 
 static void variants_of_udmabuf(void)
@@ -525,11 +733,58 @@ static void counting_instructions(void)
 	CHECK(some.valid);
 }
 
+/* 3 * 2^30 instructions a block: two blocks are too many for 32 bits */
+static void counters_that_wrap(void)
+{
+	struct counters c;
+
+	fresh();
+	fake.instructions = 3ull << 30;
+	fake.pmu_wraps = true;
+	fake.delay_us = 110000;
+	cfg.samples = 4 * BLOCK / 8;
+	counters_open(&c);
+	CHECK(c.n > 0 && c.wraps);
+	cfg.counters = &c;
+	CHECK_EQ(go(TR_FILEIO), 0);
+	CHECK_EQ(r.blocks, 4);
+	CHECK(r.instructions.valid);
+	CHECK_EQ(r.instructions.user, 4 * fake.instructions);
+	CHECK_EQ(r.instructions.kernel, 4 * fake.instructions);
+
+	/* One block takes so long that nobody can say */
+	cfg.warmup = 0;
+	cfg.samples = BLOCK / 8;
+	fake.delay_us = 1010000;
+	CHECK_EQ(go(TR_FILEIO), 0);
+	CHECK(!r.instructions.valid);
+	counters_close(&c);
+
+	/* With an interrupt the kernel knows, and nobody has to look */
+	fake.pmu_wraps = false;
+	counters_open(&c);
+	CHECK(c.n > 0 && !c.wraps);
+	CHECK_EQ(go(TR_FILEIO), 0);
+	CHECK(r.instructions.valid);
+	CHECK_EQ(r.instructions.user, fake.instructions);
+	counters_close(&c);
+	nothing_left_behind();
+}
+
 static const struct ktap_test tests[] = {
+	{ "measure.counters_that_wrap", counters_that_wrap },
+	{ "measure.others_files_stay_open", others_files_stay_open },
+	{ "measure.others_buffer_stays_enabled", others_buffer_stays_enabled },
+	{ "measure.reader_of_the_pipe_dies", reader_of_the_pipe_dies },
+	{ "measure.layout_that_one_block_hides", layout_that_one_block_hides },
+	{ "measure.cma_heaps_have_their_memory", cma_heaps_have_their_memory },
 	{ "measure.each_work", each_work },
 	{ "measure.file_gets_the_data", file_gets_the_data },
 	{ "measure.times_of_steps", times_of_steps },
 	{ "measure.least_number_of_blocks", least_number_of_blocks },
+	{ "measure.what_was_ready_does_not_count", what_was_ready_does_not_count },
+	{ "measure.device_that_is_always_ahead", device_that_is_always_ahead },
+	{ "measure.no_warm_up", no_warm_up },
 	{ "measure.blocks_smaller_than_their_dmabufs",
 	  blocks_smaller_than_their_dmabufs },
 	{ "measure.layout_of_pages", layout_of_pages },

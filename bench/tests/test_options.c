@@ -249,7 +249,9 @@ static void sweeps(void)
 	CHECK_EQ(cfg.plan.nrings, 1);
 	CHECK_EQ(cfg.plan.ring[0], 4);
 	CHECK_EQ(cfg.plan.nexporters, 0);
-	CHECK_EQ(cfg.nsizes, 7);
+	CHECK_EQ(cfg.nsizes, 8);
+	CHECK_EQ(cfg.sizes[2], 32 << 10);
+	CHECK_EQ(cfg.sizes[7], 16 << 20);
 	CHECK_EQ(cfg.duration_ns, 300000000);
 	CHECK_EQ(cfg.min_blocks, 8);
 	CHECK_EQ(cfg.warmup, UINT32_MAX);
@@ -267,6 +269,64 @@ static void sweeps(void)
 	CHECK(!cfg.times);
 	CHECK_EQ(cfg.plan.ntags, 2);
 	CHECK_EQ(cfg.warmup, 2);
+}
+
+static void full_sweeps(void)
+{
+	struct cfg cfg;
+
+	CHECK_EQ(parse(&cfg, "x sweep --full dev"), 0);
+	CHECK_EQ(cfg.nsizes, 10);
+	CHECK_EQ(cfg.sizes[9], 256 << 20);
+	CHECK_EQ(cfg.fileio_max, 64 << 20);
+	CHECK_EQ(cfg.plan.works, (1 << WORKS) - 1);
+	CHECK_EQ(cfg.plan.nrings, 2);
+	CHECK_EQ(cfg.plan.ring[0], 2);
+	CHECK_EQ(cfg.plan.ring[1], 4);
+
+	/* What is named counts, and of two the last */
+	CHECK_EQ(parse(&cfg, "x sweep --full --sizes 4K --cpu read --sizes 256M "
+		       "--cpu none --blocks 8 --exporter heap:a dev"), 0);
+	CHECK_EQ(cfg.nsizes, 1);
+	CHECK_EQ(cfg.sizes[0], 256 << 20);
+	CHECK_EQ(cfg.fileio_max, 0);
+	CHECK_EQ(cfg.plan.works, 1 << WORK_NONE);
+	CHECK_EQ(cfg.plan.nrings, 1);
+	CHECK_EQ(cfg.plan.nexporters, 1);
+}
+
+static void what_is_there_twice(void)
+{
+	static const char *const t[] = {
+		"x sweep --sizes 4K,8K,4096 dev", "x -B --sizes 4K,4K dev",
+		"x sweep --blocks 4,2,4 dev",
+		"x sweep --exporter heap:linux,cma,udmabuf,heap:linux,cma dev",
+	};
+	struct cfg cfg;
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		CHECK_EQ(parse(&cfg, t[i]), ST_USAGE);
+		CHECK_HAS(fail_text(), "twice");
+	}
+	CHECK_EQ(parse(&cfg, "x sweep --exporter heap:linux,heap:linux,cma dev"), 0);
+}
+
+static void zerocopies(void)
+{
+	static const char *const bad[] = {
+		"x zerocopy dev", "x zerocopy -B", "x zerocopy --sizes 4K",
+		"x zerocopy -s 5", "x zerocopy --cpu none",
+	};
+	struct cfg cfg;
+	size_t i;
+
+	CHECK_EQ(parse(&cfg, "x zerocopy --exporter udmabuf,heap:a --json --note n"), 0);
+	CHECK_EQ(cfg.plan.nexporters, 2);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CHECK_EQ(parse(&cfg, bad[i]), ST_USAGE);
+		CHECK_HAS(fail_text(), "zerocopy");
+	}
 }
 
 static void lists_of_exporters(void)
@@ -295,6 +355,9 @@ static void json_is_seen_behind_a_mistake(void)
 }
 
 static const struct ktap_test tests[] = {
+	{ "options.full_sweeps", full_sweeps },
+	{ "options.what_is_there_twice", what_is_there_twice },
+	{ "options.zerocopies", zerocopies },
 	{ "options.numbers", numbers },
 	{ "options.durations", durations },
 	{ "options.defaults", defaults },

@@ -151,14 +151,28 @@ static void proc_stat(void)
 
 static void memory(void)
 {
-	CHECK_EQ(memory_parse("MemTotal: 9\nMemAvailable:   1600 kB\n"), 1500 * 1024);
-	CHECK_EQ(memory_parse("MemAvailable: 2600 kB\nCmaFree: 1000 kB\n"), 1500 * 1024);
-	CHECK_EQ(memory_parse("MemAvailable: 10 kB\nCmaFree: 1000 kB\n"), 0);
-	CHECK(memory_parse("") == UINT64_MAX);
-	CHECK(memory_usable("/nowhere") == UINT64_MAX);
+	CHECK_EQ(memory_parse("MemTotal: 9\nMemAvailable:   1600 kB\n", false), 1500 * 1024);
+	CHECK_EQ(memory_parse("MemAvailable: 2600 kB\nCmaFree: 1000 kB\n", false), 1500 * 1024);
+	CHECK_EQ(memory_parse("MemAvailable: 10 kB\nCmaFree: 1000 kB\n", false), 0);
+	/* Heaps of CMA take their blocks from there */
+	CHECK_EQ(memory_parse("MemAvailable: 1600 kB\nCmaFree: 1000 kB\n", true), 1500 * 1024);
+	CHECK(memory_parse("", false) == UINT64_MAX);
+	CHECK(memory_usable("/nowhere", false) == UINT64_MAX);
+}
+
+/* In steps of 10 ms: 50 of them */
+static void idle_time_of_short_runs(void)
+{
+	struct usage from = { .at_ns = 1000000000 }, to = from;
+
+	to.at_ns += 499999999;
+	CHECK(!usage_long_enough(&from, &to));
+	to.at_ns++;
+	CHECK(usage_long_enough(&from, &to));
 }
 
 static const struct ktap_test tests[] = {
+	{ "stats.idle_time_of_short_runs", idle_time_of_short_runs },
 	{ "stats.empty_histogram", empty_histogram },
 	{ "stats.one_value", one_value },
 	{ "stats.small_values_are_exact", small_values_are_exact },

@@ -216,12 +216,46 @@ static void one_failure_leaves_the_others(void)
 	nothing_left(&dev);
 }
 
+/* Nobody knows from 10 ms steps how busy the CPUs were in so short a run */
+static void busy_time_of_short_runs(void)
+{
+	fresh();
+	cfg.nsizes = 1;
+	cfg.transports = TR_DMABUF;
+	cfg.plan.repeat = 1;
+	CHECK_EQ(sweep_run(&s, &cfg, &dev, NULL), 0);
+	CHECK(isnan(median_of(&s.point[0], "busy_ns_per_mib")));
+	CHECK(!isnan(median_of(&s.point[0], "process_ns_per_mib")));
+	sweep_free(&s);
+
+	/* Nine blocks with those of the warm-up; the fake kernel is never idle */
+	fake.delay_us = 60000;
+	CHECK_EQ(sweep_run(&s, &cfg, &dev, NULL), 0);
+	CHECK(median_of(&s.point[0], "busy_ns_per_mib") > 0);
+	sweep_free(&s);
+	nothing_left(&dev);
+}
+
+static void no_large_blocks_for_file_io(void)
+{
+	fresh();
+	cfg.fileio_max = BLOCK;
+	CHECK_EQ(sweep_run(&s, &cfg, &dev, NULL), 0);
+	CHECK_EQ(s.npoints, 3);
+	CHECK_EQ(s.point[0].transport, TR_FILEIO);
+	CHECK_EQ(s.point[2].block_bytes, 2 * BLOCK);
+	CHECK_EQ(s.point[2].transport, TR_DMABUF);
+	sweep_free(&s);
+}
+
 static const struct ktap_test tests[] = {
 	{ "sweep.ranks", ranks },
 	{ "sweep.large_numbers_of_runs", large_numbers_of_runs },
 	{ "sweep.medians", medians },
 	{ "sweep.all_in_turn_and_back", all_in_turn_and_back },
 	{ "sweep.figures_of_a_point", figures_of_a_point },
+	{ "sweep.busy_time_of_short_runs", busy_time_of_short_runs },
+	{ "sweep.no_large_blocks_for_file_io", no_large_blocks_for_file_io },
 	{ "sweep.what_is_planned", what_is_planned },
 	{ "sweep.one_failure_leaves_the_others", one_failure_leaves_the_others },
 };
