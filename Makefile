@@ -18,6 +18,16 @@ export BUILD V
 bench: setup		## build all, boot it, compare file I/O with DMABUF
 	@ci/bench $(BENCH_ARGS)
 
+sweep: setup		## the same for each size, memory and work of the CPU, several times
+	@ci/bench --sweep $(BENCH_ARGS)
+
+experiments: kernel	## measure again what Documentation/experiments.md says
+	@ci/tree 6.12 && ci/assemble 6.12 $(CONFIG)
+	@bench/experiments $(or $(EXPERIMENTS),all)
+
+dist: setup		## a tarball of the benchmark for boards, static, arm64 and armhf
+	@$(MAKE) --no-print-directory -C bench dist O=$(BUILD)/bench
+
 check: setup		## run all tests (about half an hour the first time)
 	@ci/check
 
@@ -77,5 +87,6 @@ help:			## this text
 	      /^[a-z-]+:.*\t## / { sub(/:.*\t## /, "\t"); split($$0, t, "\t"); \
 	      printf "  make %-14s %s\n", t[1], t[2] }' $(MAKEFILE_LIST)
 
-.PHONY: bench check check-fast setup tree patches check-series check-builds \
-	lint mails coverage check-peer soak kernel guest shell board clean help
+.PHONY: bench sweep experiments dist check check-fast setup tree patches \
+	check-series check-builds lint mails coverage check-peer soak \
+	kernel guest shell board clean help

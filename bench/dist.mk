@@ -21,6 +21,7 @@ dist:
 	$(Q)install -D -s --strip-program=$(ARMHF_CROSS)strip $(DIST)/build-armhf/iio_rwbench $(DIST_DIR)/armhf/iio_rwbench
 	$(Q)cp $(DIST_FILES) $(DIST_DIR)/
 	$(Q)cp $(addprefix zcu102/,$(DIST_SCRIPTS)) $(DIST_DIR)/zcu102/
+	$(Q)echo '$(if $(filter unknown,$(GIT_STATE)),$(DIST_NAME),$(GIT_STATE))' >$(DIST_DIR)/VERSION
 	$(Q)tar -C $(DIST) --sort=name --mode=u+rwX,go=rX --mtime=@0 --owner=0 --group=0 \
 		--numeric-owner -cf - $(DIST_NAME) | gzip -n9 >$(DIST)/$(DIST_NAME).tar.gz
 	@echo $(DIST)/$(DIST_NAME).tar.gz

@@ -15,14 +15,15 @@ CEILING = "#808080"
 INK = "#202020"		# a dark page inverts the picture
 MARKS = [7, 5, 9, 13, 11, 15]
 
-PREAMBLE = f"""set terminal svg size 800,400 dynamic enhanced font "sans-serif,14"
-set encoding utf8
+WIDTH = 800
+
+PREAMBLE = f"""set encoding utf8
 set border 3 linecolor rgb "{INK}"
 set tics nomirror textcolor rgb "{INK}"
 set grid xtics ytics linecolor rgb "{CEILING}" linewidth 0.4 dashtype 3
-set key below horizontal maxcols 4 textcolor rgb "{INK}" noenhanced
+set key below horizontal maxcols 4 height 0.6 textcolor rgb "{INK}" noenhanced
 set title textcolor rgb "{INK}" noenhanced
-set xlabel "block size" offset 0,0.4 textcolor rgb "{INK}"
+set xlabel "block size" offset 0,0.2 textcolor rgb "{INK}"
 set logscale x 2
 set bars 0.6
 """
@@ -79,6 +80,14 @@ def split_ceilings(ceilings, top):
     return near, {name: value for name, value in ceilings.items() if name not in near}
 
 
+def terminal_command(lines):
+    """As high as the key needs: the plot itself has always the same height."""
+    columns = max(1, min(4, WIDTH // (70 + 8 * max(len(line.title) for line in lines))))
+    rows = -(-len(lines) // columns)
+    return (f"set terminal svg size {WIDTH},{380 + 21 * rows} dynamic enhanced "
+            "font \"sans-serif,14\"")
+
+
 def axis_commands(title, ylabel, lines, log, ceilings):
     dots = [dot for line in lines for dot in line.dots]
     sizes = sorted({dot[0] for dot in dots})
@@ -89,22 +98,28 @@ def axis_commands(title, ylabel, lines, log, ceilings):
     if log:
         return commands + ["set logscale y 10", "set format y '%.0s%c'"]
     top = max([dot[3] for dot in dots] + list(ceilings.values()))
-    return commands + [f"set yrange [0:{1.1 * top or 1:g}]"]
+    return commands + [f"set yrange [0:{(1.2 if ceilings else 1.1) * top or 1:g}]"]
 
 
 def ceiling_commands(near, far):
+    """Their names stand at them: in the key they would make its columns wide."""
+    def label(text, place):
+        return f"set label {quoted(text)} at {place} noenhanced textcolor rgb \"{INK}\" font ',12'"
+
+    commands = [label(f"{name} {results.number_text(value)}",
+                      f"graph 0.02, first {value:g} left offset 0,0.6")
+                for name, value in near.items()]
     far_text = ", ".join(f"{name} {results.number_text(value)}" for name, value in far.items())
-    if not far:
-        return []
-    return [f"set label {quoted('↑ ' + far_text)} at graph 0.99, 0.97 right noenhanced "
-            f"textcolor rgb \"{INK}\" font ',12'"]
+    if far:
+        commands.append(label(f"↑ {far_text}", "graph 0.99, 0.97 right"))
+    return commands
 
 
 def plot_command(lines, near):
     parts, data = [], []
-    for number, (name, value) in enumerate(near.items()):
+    for number, value in enumerate(near.values()):
         parts.append(f"{value:g} with lines linecolor rgb \"{CEILING}\" linewidth 2 "
-                     f"dashtype {2 + number} title {quoted(f'{name}: {results.number_text(value)}')}")
+                     f"dashtype {2 + number} notitle")
     for line in lines:
         parts.append(f"'-' with yerrorlines linecolor rgb \"{line.colour}\" linewidth 2 "
                      f"pointtype {line.mark} pointsize 0.7 dashtype {line.dash} "
@@ -127,7 +142,7 @@ def draw(title, ylabel, lines, log=False, ceilings=None):
         return None
     top = max(dot[1] for line in lines for dot in line.dots)
     near, far = split_ceilings(ceilings or {}, top)
-    script = [PREAMBLE] + axis_commands(title, ylabel, lines, log, near)
+    script = [terminal_command(lines), PREAMBLE] + axis_commands(title, ylabel, lines, log, near)
     script += ceiling_commands(near, far) + plot_command(lines, near)
     return run_gnuplot("\n".join(script) + "\n")
 

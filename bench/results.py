@@ -50,6 +50,13 @@ WORK = {
 }
 
 
+# /proc/stat counts in steps of 10 ms: in a shorter run its figures are noise
+LEAST_SECONDS = 0.5
+
+# The first of these that two points both have
+CPU_TIME = ("busy_ns_per_mib", "process_ns_per_mib")
+
+
 class BadDocument(Exception):
     pass
 
@@ -65,12 +72,13 @@ class Metric:
 
 
 class Point:
-    def __init__(self, key, metrics, layout=None, error=None):
+    def __init__(self, key, metrics, layout=None, error=None, confidence=None):
         self.transport, self.exporter, self.block_bytes, self.ring_blocks, self.cpu = key
         self.key = key
         self.metrics = metrics
         self.layout = layout
         self.error = error
+        self.confidence = confidence
 
     @property
     def series(self):
@@ -243,9 +251,11 @@ def run_metrics(result, cpus):
         values["syscalls_per_block"] = result["syscalls"] / blocks
         if result.get("irqs_per_mib") is not None:
             values["interrupts_per_block"] = result["irqs_per_mib"] * mib / blocks
-        if result.get("cpu_busy") is not None:
+        if result.get("cpu_busy") is not None and result["elapsed_ns"] >= LEAST_SECONDS * 1e9:
             values["busy_ns_per_mib"] = result["cpu_busy"] * cpus * result["elapsed_ns"] / mib
         if "user_ns" in result:
+            # With the warm-up, as far as the tool says how long that was
+            mib += result.get("warmup_blocks", 0) * result["block_bytes"] / 2**20
             values["process_ns_per_mib"] = (result["user_ns"] + result["sys_ns"]) / mib
     return {name: Metric(value) for name, value in values.items() if value is not None}
 
@@ -268,14 +278,30 @@ def sweep_metric(raw):
     return Metric(raw["median"], raw["low"], raw["high"], len(raw["values"]))
 
 
+def run_seconds(point):
+    """The length of a run of this point, about."""
+    rate = point["metrics"].get("mib_per_s")
+    if not rate or not rate["median"] or not point["runs"]:
+        return 0
+    return point["blocks"] / point["runs"] * point["block_bytes"] / 2**20 / rate["median"]
+
+
+def sweep_metrics(point):
+    metrics = {name: sweep_metric(metric) for name, metric in point["metrics"].items()
+               if metric is not None and name in METRICS}
+    # Of tools that gave it all the same
+    if run_seconds(point) < 0.9 * LEAST_SECONDS:
+        metrics.pop("busy_ns_per_mib", None)
+    return metrics
+
+
 def sweep_points(raw):
     points = []
     for point in raw["points"]:
         key = (point["transport"], point["exporter"], point["block_bytes"],
                point["ring_blocks"], point["cpu"])
-        metrics = {name: sweep_metric(metric) for name, metric in point["metrics"].items()
-                   if metric is not None and name in METRICS}
-        points.append(Point(key, metrics, point.get("layout"), point.get("error")))
+        points.append(Point(key, sweep_metrics(point), point.get("layout"), point.get("error"),
+                            point.get("confidence")))
     return points
 
 
@@ -334,8 +360,10 @@ class Difference:
     """One metric of one point in two documents. "worse" and "better" only if the intervals
     of the medians do not touch and the medians differ by more than the tolerance."""
 
-    def __init__(self, section, point, name, old, new, tolerance):
-        self.section, self.point, self.name = section, point, name
+    def __init__(self, section, points, name, tolerance):
+        self.section, self.name = section, name
+        self.old_point, self.point = points
+        old, new = points[0].get(name), points[1].get(name)
         self.old, self.new = old, new
         direction = METRICS[name][1]
         apart = new.low > old.high or new.high < old.low
@@ -355,13 +383,21 @@ class Comparison:
         self.failed = []
         self.only_old = []
         self.only_new = []
+        self.missing = []  # of only_old, those that had figures
 
     def count(self, verdict):
         return sum(d.verdict == verdict for d in self.differences)
 
     @property
     def regression(self):
-        return bool(self.failed) or self.count("worse") > 0
+        return bool(self.failed or self.missing) or self.count("worse") > 0
+
+    def doubtful(self, wanted):
+        """The least confidence of the points, if that is below the one wanted; or None."""
+        known = [point.confidence for difference in self.differences
+                 for point in (difference.old_point, difference.point)
+                 if point.confidence is not None]
+        return min(known) if known and min(known) < wanted else None
 
 
 def pair_sections(old, new):
@@ -376,14 +412,24 @@ def compare_points(result, section, old, new, names, tolerance):
     if new.error and not old.error:
         result.failed.append((section, new))
     for name in names:
-        a, b = old.get(name), new.get(name)
-        if a and b:
-            result.differences.append(Difference(section, new, name, a, b, tolerance))
+        choice = (name,) if isinstance(name, str) else name
+        both = [n for n in choice if old.get(n) and new.get(n)]
+        if both:
+            result.differences.append(Difference(section, (old, new), both[0], tolerance))
+
+
+def unpaired(document, paired):
+    return [(section.name, point) for section in document.sections
+            if section not in paired for point in section.points]
 
 
 def compare(old, new, names, tolerance):
+    """Of names that stand together in a tuple, the first that both points have."""
     result = Comparison()
-    for a, b in pair_sections(old, new):
+    pairs = pair_sections(old, new)
+    result.only_old += unpaired(old, [a for a, _ in pairs])
+    result.only_new += unpaired(new, [b for _, b in pairs])
+    for a, b in pairs:
         points = {point.key: point for point in b.points}
         for point in a.points:
             match = points.pop(point.key, None)
@@ -392,6 +438,7 @@ def compare(old, new, names, tolerance):
             else:
                 compare_points(result, b.name, point, match, names, tolerance)
         result.only_new += [(b.name, point) for point in points.values()]
+    result.missing = [(name, point) for name, point in result.only_old if point.metrics]
     return result
 
 
