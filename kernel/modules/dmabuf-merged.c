@@ -8,22 +8,71 @@
  * exporter makes such tables without an IOMMU: memory in one piece, an entry for each of
  * its pages, and a mapping with a single one.
  *
- * /dev/dmabuf-merged takes DMA_HEAP_IOCTL_ALLOC, as the heaps do.
+ * /dev/dmabuf-merged takes DMA_HEAP_IOCTL_ALLOC, as the heaps do. Module parameters, which
+ * can be changed at any time, turn it into a slow or faulty exporter, or one whose DMA-BUFs
+ * have one reservation lock in common, as those of a GPU can.
  *
  * There is no cache maintenance: for importers that are cache coherent.
  */
 
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/err.h>
 #include <linux/gfp.h>
+#include <linux/jiffies.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/wait.h>
 
 #include <uapi/linux/dma-heap.h>
+
+static unsigned int fail_map;
+
+static int fail_map_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, MAX_ERRNO);
+}
+
+static const struct kernel_param_ops fail_map_ops = {
+	.set = fail_map_set,
+	.get = param_get_uint,
+};
+module_param_cb(fail_map, &fail_map_ops, &fail_map, 0644);
+MODULE_PARM_DESC(fail_map, "Number of the error that mapping fails with (0: it works)");
+
+static bool short_table;
+module_param(short_table, bool, 0644);
+MODULE_PARM_DESC(short_table, "Leave the last page out of a mapping");
+
+static unsigned int slow_map_ms;
+static DECLARE_WAIT_QUEUE_HEAD(slow_map_wait);
+
+static int slow_map_ms_set(const char *val, const struct kernel_param *kp)
+{
+	int ret = param_set_uint(val, kp);
+
+	wake_up_all(&slow_map_wait);
+
+	return ret;
+}
+
+static const struct kernel_param_ops slow_map_ms_ops = {
+	.set = slow_map_ms_set,
+	.get = param_get_uint,
+};
+module_param_cb(slow_map_ms, &slow_map_ms_ops, &slow_map_ms, 0644);
+MODULE_PARM_DESC(slow_map_ms, "Time that mapping takes, at most: it ends when this becomes 0");
+
+static struct dma_resv dmabuf_merged_resv;
+static bool shared_resv;
+module_param(shared_resv, bool, 0644);
+MODULE_PARM_DESC(shared_resv, "New DMA-BUFs have one reservation object in common");
 
 static struct sg_table *dmabuf_merged_alloc_table(struct dma_buf *dmabuf)
 {
@@ -56,10 +105,18 @@ static void dmabuf_merged_free_table(struct sg_table *sgt)
 static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir)
 {
+	size_t size = attach->dmabuf->size;
 	struct scatterlist *sg;
 	struct sg_table *sgt;
 	unsigned int i;
 	int ret;
+
+	wait_event_timeout(slow_map_wait, !READ_ONCE(slow_map_ms),
+			   msecs_to_jiffies(READ_ONCE(slow_map_ms)));
+
+	ret = READ_ONCE(fail_map);
+	if (ret)
+		return ERR_PTR(-ret);
 
 	sgt = dmabuf_merged_alloc_table(attach->dmabuf);
 	if (!sgt)
@@ -71,9 +128,12 @@ static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 		return ERR_PTR(ret);
 	}
 
+	if (READ_ONCE(short_table))
+		size -= PAGE_SIZE;
+
 	/* What iommu_dma_map_sg() leaves when it could merge all */
 	for_each_sgtable_sg(sgt, sg, i) {
-		sg_dma_len(sg) = i ? 0 : attach->dmabuf->size;
+		sg_dma_len(sg) = i ? 0 : size;
 		if (i)
 			sg_dma_address(sg) = DMA_MAPPING_ERROR;
 	}
@@ -137,6 +197,8 @@ static int dmabuf_merged_alloc(size_t size, int fd_flags)
 	exp_info.size = size;
 	exp_info.flags = fd_flags;
 	exp_info.priv = pages;
+	if (READ_ONCE(shared_resv))
+		exp_info.resv = &dmabuf_merged_resv;
 	dmabuf = dma_buf_export(&exp_info);
 	if (IS_ERR(dmabuf)) {
 		__free_pages(pages, get_order(size));
@@ -176,6 +238,7 @@ static long dmabuf_merged_ioctl(struct file *file, unsigned int cmd,
 static const struct file_operations dmabuf_merged_fops = {
 	.owner = THIS_MODULE,
 	.unlocked_ioctl = dmabuf_merged_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 };
 
 static struct miscdevice dmabuf_merged_misc = {
@@ -183,7 +246,26 @@ static struct miscdevice dmabuf_merged_misc = {
 	.name = "dmabuf-merged",
 	.fops = &dmabuf_merged_fops,
 };
-module_misc_device(dmabuf_merged_misc);
+
+static int __init dmabuf_merged_init(void)
+{
+	int ret;
+
+	dma_resv_init(&dmabuf_merged_resv);
+	ret = misc_register(&dmabuf_merged_misc);
+	if (ret)
+		dma_resv_fini(&dmabuf_merged_resv);
+
+	return ret;
+}
+module_init(dmabuf_merged_init);
+
+static void __exit dmabuf_merged_exit(void)
+{
+	misc_deregister(&dmabuf_merged_misc);
+	dma_resv_fini(&dmabuf_merged_resv);
+}
+module_exit(dmabuf_merged_exit);
 
 MODULE_DESCRIPTION("DMA-BUFs that are one piece to the device");
 MODULE_LICENSE("GPL");
