@@ -576,7 +576,7 @@ static void *fragment_memory(size_t *size)
 	return map;
 }
 
-/* There is memory enough, but none in large pieces. */
+/* There is memory enough, but hardly any in large pieces; it prints how much is. */
 TEST_F_TIMEOUT(stream, large_block_in_fragmented_memory, 600)
 {
 	size_t size, block = 128u << 20;

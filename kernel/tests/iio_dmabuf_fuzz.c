@@ -496,20 +496,38 @@ static bool workers_start(void)
 static long count_dmabufs(void)
 {
 	static char text[65536];
-	char *pos;
+	char *pos, *end;
+	long count;
 
 	if (read_file(DEBUGFS "dma_buf/bufinfo", text, sizeof(text)) < 0)
 		return 0;
 
-	pos = strstr(text, "Total ");
+	/* There is a total of the attachments of each as well. */
+	for (pos = strstr(text, "Total "); pos; pos = strstr(end, "Total ")) {
+		count = strtol(pos + 6, &end, 10);
+		if (!strncmp(end, " objects", 8))
+			return count;
+	}
 
-	return pos ? strtol(pos + 6, NULL, 10) : -1;
+	return -1;
+}
+
+/* A `fail=` may hit an allocation of its own: then it gives up, and does not count any more */
+static bool dma_api_debug_gave_up(void)
+{
+	char text[16] = "";
+
+	read_file(DEBUGFS "dma-api/disabled", text, sizeof(text));
+
+	return text[0] == 'Y';
 }
 
 static long count_mappings(void)
 {
 	char total[32] = "0", unused[32] = "0";
 
+	if (dma_api_debug_gave_up())
+		return 0;
 	read_file(DEBUGFS "dma-api/nr_total_entries", total, sizeof(total));
 	read_file(DEBUGFS "dma-api/num_free_entries", unused, sizeof(unused));
 
@@ -1103,7 +1121,7 @@ static void parse_options(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (option) {
 		case 's':
-			cfg.seed = parse_number(optarg, 4000);
+			cfg.seed = parse_number(optarg, UINT_MAX);
 			break;
 		case 'p':
 			cfg.programs = parse_number(optarg, UINT_MAX);

@@ -10,15 +10,15 @@
  *
  * Where a test in another file is the trigger already, it is not repeated:
  *
- *   G16, an engine without vectors	modules.attach_without_vectors_is_eperm
  *   read() of a removed device		unbind.wakes_read
- *   maps for the wrong device		attach.maps_for_the_dma_device
  */
 #include "iio_test_bufs.h"
 
 /* Also for tests that have taken the device away, and for its next bind */
 static void teardown(struct __test_metadata *_metadata, struct bufs *b)
 {
+	/* An unbind may still be waiting for a slow ATTACH. */
+	merged_reset();
 	if (access(b->dut.sysfs, F_OK)) {
 		dut_close_fd(&b->dut);
 		dut_rebind(&b->dut);
@@ -604,6 +604,25 @@ TEST_F(mainline, g15_length_is_not_checked)
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
 }
 
+/* ATTACH succeeds though the engine cannot do vectors: every transfer is lost (G3). */
+TEST_F(mainline, g16_attach_succeeds_without_vectors)
+{
+	struct bufs *b = &self->b;
+	char engine[64];
+
+	if (!b->dut.faults || !modules_exist())
+		SKIP(return, NO_MODULES);
+
+	modules_engine(engine, sizeof(engine));
+	dut_close_fd(&b->dut);
+	EXPECT_TRUE(modules_reload(&b->dut, engine, false));
+	b->dut.fd = dut_open_fd(&b->dut);
+	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
+	dut_close_fd(&b->dut);
+	ASSERT_TRUE(modules_reload(&b->dut, engine, true));
+	open_again(_metadata, b);
+}
+
 /*
  * With O_NONBLOCK "would have to wait" is EBUSY, and so are five other things:
  * nobody can tell whether to try again.
@@ -653,6 +672,35 @@ FIXTURE_SETUP(fixed)
 FIXTURE_TEARDOWN(fixed)
 {
 	teardown(_metadata, &self->b);
+}
+
+/*
+ * Dma-bufs were mapped for the parent of the IIO device, which does no DMA and has
+ * another mask and IOMMU than the DMA engine: up to 6.12.60 (3db847df994d).
+ */
+TEST_F(fixed, mapped_for_the_parent_of_the_iio_device)
+{
+	char dev[NAME_MAX] = "";
+	struct bufs *b = &self->b;
+
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	if (block_attachments(&b->blk[0], dev, sizeof(dev)) < 0)
+		SKIP(return, NO_BUFINFO);
+
+	EXPECT_STRNE("", dev);
+	EXPECT_STRNE(b->dut.parent, dev);
+}
+
+/* The flag for cyclic transfers did nothing: before v7. */
+TEST_F(fixed, cyclic_flag_was_ignored)
+{
+	SKIP(return, "cyclic transfers only: enqueue.cyclic_is_einval");
+}
+
+/* Only the end of all transfers ended a cyclic one: before v7 (ac85913ab71e). */
+TEST_F(fixed, cyclic_transfer_could_not_be_replaced)
+{
+	SKIP(return, "cyclic transfers only: enqueue.cyclic_is_einval");
 }
 
 static void transfers(struct __test_metadata *_metadata, const struct bufs *b,
@@ -783,24 +831,6 @@ TEST_F_TIMEOUT(fixed, fence_was_freed_under_an_rcu_reader, 60)
 		pthread_join(thread[i], NULL);
 }
 
-/* A dma-buf of many pages, which is mapped as one piece */
-static int merged_alloc(size_t size)
-{
-	struct dma_heap_allocation_data req = {
-		.len = size,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int dev, ret;
-
-	dev = open("/dev/dmabuf-merged", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return -errno;
-	ret = ioctl(dev, DMA_HEAP_IOCTL_ALLOC, &req);
-	close(dev);
-
-	return ret ? -EIO : (int)req.fd;
-}
-
 /*
  * A mapping was walked by the lengths that its entries have for the CPU. Behind an
  * IOMMU, which can merge them, that gives wrong segments: up to 6.12.112
@@ -903,6 +933,129 @@ TEST_F(fixed, fourth_queued_transfer_was_dropped)
 		EXPECT_NE(0xa5a5a5a5, b->blk[i].map[SIZE / 4 - 1]);
 		EXPECT_EQ(0, block_end_read(&b->blk[i]));
 	}
+}
+
+#define MAX_DMA_CHANNELS	4
+
+/* Finds who tells whether the channels of the dummy DMA controller are in use. */
+static unsigned int find_channels(char path[][128])
+{
+	DIR *d = opendir("/sys/class/dma");
+	char driver[PATH_MAX];
+	struct dirent *ent;
+	unsigned int n = 0;
+
+	while (d && n < MAX_DMA_CHANNELS && (ent = readdir(d))) {
+		snprintf(path[n], sizeof(path[n]),
+			 "/sys/class/dma/%.64s/device/driver", ent->d_name);
+		if (!realpath(path[n], driver) ||
+		    strcmp(strrchr(driver, '/'), "/dma-dummy"))
+			continue;
+		snprintf(path[n], sizeof(path[n]), "/sys/class/dma/%.64s/in_use",
+			 ent->d_name);
+		n++;
+	}
+	if (d)
+		closedir(d);
+
+	return n;
+}
+
+/* How many users these channels have; -1 if one of them does not tell */
+static int channel_users(char path[][128], unsigned int n)
+{
+	char text[16];
+	int sum = 0;
+
+	while (n--) {
+		if (file_read(path[n], text, sizeof(text)))
+			return -1;
+		sum += atoi(text);
+	}
+
+	return sum;
+}
+
+/*
+ * A probe that failed kept the DMA channel, so that the DMA controller could not be removed
+ * any more: up to 6.1.109, when the capabilities of the engine could not be had. Here its
+ * allocations fail: each of the first ones, which are for the channel and the buffer, and
+ * some of the hundreds that follow, for sysfs.
+ */
+TEST_F_TIMEOUT(fixed, failed_probe_kept_the_dma_channel, 300)
+{
+	char channel[MAX_DMA_CHANNELS][128];
+	unsigned int channels = find_channels(channel);
+	int fd, n, ret = -1, failures = 0;
+	struct bufs *b = &self->b;
+
+	if (!b->dut.faults || !channels)
+		SKIP(return, NO_FAULTS);
+	fd = fail_nth_open();
+	if (fd < 0)
+		SKIP(return, "no CONFIG_FAILSLAB");
+
+	EXPECT_LT(0, channel_users(channel, channels));
+	dut_close_fd(&b->dut);
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	ASSERT_EQ(0, channel_users(channel, channels));
+	for (n = 1; n < MAX_FAIL_NTH; n += n < 50 ? 1 : 25) {
+		ASSERT_TRUE(fail_nth_arm(fd, n));
+		ret = dut_bind(&b->dut, "bind");
+		if (!fail_nth_disarm(fd))
+			break;
+		failures++;
+		if (!ret)
+			ASSERT_EQ(0, dut_unbind(&b->dut));
+		ASSERT_EQ(0, channel_users(channel, channels));
+	}
+	close(fd);
+	printf("# %d allocations made to fail\n", failures);
+	EXPECT_LT(50, failures);
+	ASSERT_EQ(0, ret);
+	EXPECT_TRUE(wait_until(dut_find(&b->dut) &&
+			       !access(b->dut.node, R_OK), WAIT_MS));
+	open_again(_metadata, b);
+	expect_dmabuf_mode_works(_metadata, &b->dut);
+}
+
+/*
+ * read() that was woken by the removal of the device left its entry in the wait queue, on
+ * a stack that was another's by the next wake-up: up to 6.12.77. Here that comes when the
+ * ATTACH which the removal waits for has failed; in mainline it is left to chance.
+ */
+TEST_F(fixed, reader_left_its_entry_in_the_wait_queue)
+{
+	struct bufs *b = &self->b;
+	struct sleeper reader[4], attach, removal;
+	unsigned int i;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+	if (!merged_exists())
+		SKIP(return, "no exporter that is slow on request (dmabuf_merged.ko)");
+	block_free(&b->blk[0]);
+	ASSERT_EQ(0, block_wrap(&b->blk[0], merged_alloc(SIZE), SIZE));
+
+	/* Disabled, but with nothing to read: it sleeps. */
+	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < ARRAY_SIZE(reader); i++)
+		ASSERT_TRUE(sleeper_start(&reader[i], read_some, b));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", WAIT_MS));
+	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
+	sleeper_start(&removal, unbind_device, b);
+	for (i = 0; i < ARRAY_SIZE(reader); i++) {
+		ASSERT_TRUE(sleeper_join(&reader[i], WAIT_MS));
+		EXPECT_EQ(-1, reader[i].ret);
+		EXPECT_EQ(ENODEV, reader[i].err);
+	}
+	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
+	ASSERT_TRUE(sleeper_join(&attach, WAIT_MS));
+	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	EXPECT_EQ(0, removal.ret);
 }
 
 IIO_TEST_MAIN

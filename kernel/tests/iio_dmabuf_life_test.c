@@ -1152,6 +1152,44 @@ TEST_F(unbind, under_enqueue_behind_another_block)
 	EXPECT_TRUE(block_wait(&b->blk[1], WAIT_MS));
 }
 
+/*
+ * An ATTACH that has begun to map is one that the removal waits for: the mapping needs
+ * the DMA device.
+ */
+TEST_F(unbind, under_attach_that_maps)
+{
+	struct bufs *b = &self->b;
+	struct sleeper attach, removal;
+
+	if (!merged_exists())
+		SKIP(return, "no exporter that is slow on request (dmabuf_merged.ko)");
+	block_free(&b->blk[0]);
+	ASSERT_EQ(0, block_wrap(&b->blk[0], merged_alloc(SIZE), SIZE));
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", WAIT_MS));
+	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
+	self->old = b->dut;
+	self->unbound = true;
+	EXPECT_TRUE(sleeper_start(&removal, unbind_device, b));
+	EXPECT_FALSE(wait_until(removal.done, QUIET_MS));
+	EXPECT_FALSE(attach.done);
+	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
+	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	b->dut.fd = -1;
+	EXPECT_EQ(0, removal.ret);
+	if (block_alive(&b->blk[0]))
+		EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
+	ASSERT_TRUE(sleeper_join(&attach, WAIT_MS));
+	EXPECT_EQ(-1, attach.ret);
+	EXPECT_EQ(ENODEV, attach.err);
+	test_err_detach(ENODEV, self->old.fd, b->blk[0].fd);
+
+	rebind(_metadata, self);
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->blk[0]);
+}
+
 TEST_F(unbind, cpu_access_goes_on)
 {
 	struct bufs *b = &self->b;

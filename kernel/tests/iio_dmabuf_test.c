@@ -374,6 +374,97 @@ TEST_F_TIMEOUT(attach, every_allocation_failure_is_clean, 60)
 	expect_transfer(_metadata, &b->dut, &b->a);
 }
 
+/* ----------------------------------------- attach, an exporter that fails */
+
+FIXTURE(attach_merged) {
+	struct bufs bufs;
+	struct block m;
+};
+
+#define NO_MERGED	"no exporter that fails on request (dmabuf_merged.ko)"
+
+FIXTURE_SETUP(attach_merged)
+{
+	bufs_setup(_metadata, &self->bufs, 0);
+	if (!merged_exists())
+		SKIP_SETUP(NO_MERGED);
+	ASSERT_EQ(0, block_wrap(&self->m, merged_alloc(SIZE), SIZE));
+}
+
+FIXTURE_TEARDOWN(attach_merged)
+{
+	bufs_teardown(_metadata, &self->bufs);
+	block_free(&self->m);
+}
+
+/* After a refused ATTACH: not attached, and neither mode has noticed */
+static void expect_nothing_left(struct __test_metadata *_metadata,
+				FIXTURE_DATA(attach_merged) *self)
+{
+	struct bufs *b = &self->bufs;
+
+	if (block_alive(&self->m))
+		EXPECT_EQ(0, block_attachments(&self->m, NULL, 0));
+	test_err_detach(EPERM, b->dut.fd, self->m.fd);
+	expect_read_mode_works(_metadata, &b->dut);
+
+	merged_reset();
+	test_cmd_attach(b->dut.fd, self->m.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &self->m);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	test_cmd_detach(b->dut.fd, self->m.fd);
+	if (block_alive(&self->m))
+		EXPECT_TRUE(wait_until(!block_attachments(&self->m, NULL, 0),
+				       WAIT_MS));
+}
+
+TEST_F(attach_merged, error_of_the_exporter_is_passed_on)
+{
+	static const int errors[] = { EIO, ENXIO, ENOSPC, EOPNOTSUPP };
+	struct bufs *b = &self->bufs;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		ASSERT_EQ(0, merged_set("fail_map", errors[i]));
+		test_err_attach(errors[i], b->dut.fd, self->m.fd);
+	}
+}
+
+TEST_F(attach_merged, error_of_the_exporter_leaves_nothing_behind)
+{
+	struct bufs *b = &self->bufs;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, merged_set("fail_map", EIO));
+		ASSERT_EQ(-1, iio_attach(b->dut.fd, self->m.fd));
+		expect_nothing_left(_metadata, self);
+	}
+}
+
+/* The DMA engine would write to where nothing is mapped. */
+TEST_F(attach_merged, mapping_shorter_than_the_dmabuf_is_einval)
+{
+	struct bufs *b = &self->bufs;
+
+	ASSERT_EQ(0, merged_set("short_table", 1));
+	test_err_attach(EINVAL, b->dut.fd, self->m.fd);
+}
+
+/* Mapped well, and refused after that: this has to be taken back too. */
+TEST_F(attach_merged, short_mapping_leaves_nothing_behind)
+{
+	struct bufs *b = &self->bufs;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, merged_set("short_table", 1));
+		ASSERT_EQ(-1, iio_attach(b->dut.fd, self->m.fd));
+		expect_nothing_left(_metadata, self);
+	}
+}
+
 /* ---------------------------------------------------------------- detach */
 
 FIXTURE(detach) {
@@ -1015,6 +1106,216 @@ TEST_F(enqueue_foreign, two_waiters_one_wins)
 	ASSERT_EQ(0, fault_set("stall", 0));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
+}
+
+/* ------------------------------------------- reservation lock held by others */
+
+/*
+ * Two dma-bufs that share their reservation lock. While the first one is being mapped,
+ * which goes on until somebody ends it, the lock of the second one is taken.
+ */
+FIXTURE(locked) {
+	struct bufs bufs;
+	struct block m, n;
+	struct sleeper mapper;
+	uint64_t locked_ms;
+};
+
+FIXTURE_SETUP(locked)
+{
+	bufs_setup(_metadata, &self->bufs, 0);
+	if (!merged_exists())
+		SKIP_SETUP(NO_MERGED);
+	ASSERT_EQ(0, merged_set("shared_resv", 1));
+	ASSERT_EQ(0, block_wrap(&self->m, merged_alloc(SIZE), SIZE));
+	ASSERT_EQ(0, block_wrap(&self->n, merged_alloc(SIZE), SIZE));
+}
+
+FIXTURE_TEARDOWN(locked)
+{
+	merged_reset();
+	if (self->mapper.fn)
+		sleeper_join(&self->mapper, 2 * WAIT_MS);
+	bufs_teardown(_metadata, &self->bufs);
+	block_free(&self->m);
+	block_free(&self->n);
+}
+
+static int attach_m(void *arg)
+{
+	const FIXTURE_DATA(locked) *self = arg;
+
+	return iio_attach(self->bufs.dut.fd, self->m.fd);
+}
+
+static int attach_n(void *arg)
+{
+	const FIXTURE_DATA(locked) *self = arg;
+
+	return iio_attach(self->bufs.dut.fd, self->n.fd);
+}
+
+static int enqueue_n(void *arg)
+{
+	const FIXTURE_DATA(locked) *self = arg;
+
+	return iio_enqueue(self->bufs.dut.fd, self->n.fd, SIZE);
+}
+
+/* From here on the lock is taken. Who ignores O_NONBLOCK is late, and does not hang. */
+static void take_lock(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(locked) *self)
+{
+	ASSERT_EQ(0, merged_set("slow_map_ms", 2 * WAIT_MS));
+	ASSERT_TRUE(sleeper_start(&self->mapper, attach_m, self));
+	self->locked_ms = now_ms();
+}
+
+/* ... and now free again, with the first one attached. */
+static void leave_lock(struct __test_metadata *_metadata,
+		       FIXTURE_DATA(locked) *self)
+{
+	EXPECT_GT(WAIT_MS, (int)(now_ms() - self->locked_ms));
+	EXPECT_FALSE(self->mapper.done);
+	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
+	ASSERT_TRUE(sleeper_join(&self->mapper, WAIT_MS));
+	self->mapper.fn = NULL;
+	EXPECT_EQ(0, self->mapper.ret);
+}
+
+/* Both dma-bufs, attached, take a transfer. */
+static void expect_both_work(struct __test_metadata *_metadata,
+			     const FIXTURE_DATA(locked) *self)
+{
+	if (!dut_enabled(&self->bufs.dut))
+		ASSERT_EQ(0, dut_enable(&self->bufs.dut));
+	expect_transfer(_metadata, &self->bufs.dut, &self->n);
+	expect_transfer(_metadata, &self->bufs.dut, &self->m);
+}
+
+TEST_F(locked, nonblocking_attach_is_eagain)
+{
+	struct bufs *b = &self->bufs;
+
+	take_lock(_metadata, self);
+	dut_nonblock(&b->dut, true);
+	test_err_attach(EAGAIN, b->dut.fd, self->n.fd);
+	test_err_attach(EAGAIN, b->dut.fd, self->n.fd);
+	leave_lock(_metadata, self);
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	expect_both_work(_metadata, self);
+}
+
+TEST_F(locked, nonblocking_enqueue_is_eagain)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	take_lock(_metadata, self);
+	dut_nonblock(&b->dut, true);
+	test_err_enqueue(EAGAIN, b->dut.fd, self->n.fd, SIZE);
+	test_err_enqueue(EAGAIN, b->dut.fd, self->n.fd, SIZE);
+	leave_lock(_metadata, self);
+	expect_both_work(_metadata, self);
+}
+
+/* The unmapping, which needs the lock, is left to a worker. */
+TEST_F(locked, nonblocking_detach_does_not_wait)
+{
+	struct bufs *b = &self->bufs;
+
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	take_lock(_metadata, self);
+	dut_nonblock(&b->dut, true);
+	test_cmd_detach(b->dut.fd, self->n.fd);
+	test_err_detach(EPERM, b->dut.fd, self->n.fd);
+	test_err_enqueue(EPERM, b->dut.fd, self->n.fd, SIZE);
+	leave_lock(_metadata, self);
+	if (block_alive(&self->n))
+		EXPECT_TRUE(wait_until(!block_attachments(&self->n, NULL, 0),
+				       WAIT_MS));
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	expect_both_work(_metadata, self);
+}
+
+TEST_F(locked, attach_waits)
+{
+	struct sleeper s;
+
+	take_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_start(&s, attach_n, self));
+	leave_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	expect_both_work(_metadata, self);
+}
+
+TEST_F(locked, enqueue_waits)
+{
+	struct sleeper s;
+
+	test_cmd_attach(self->bufs.dut.fd, self->n.fd);
+	take_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_n, self));
+	leave_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	ASSERT_EQ(0, dut_enable(&self->bufs.dut));
+	ASSERT_TRUE(block_wait(&self->n, WAIT_MS));
+	expect_both_work(_metadata, self);
+}
+
+/* Starts @fn, which waits for the lock, and sends it a signal that ends the wait. */
+static void interrupt(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(locked) *self, int (*fn)(void *arg))
+{
+	struct sigaction sa = { .sa_handler = nop_handler };
+	static struct sleeper s;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	take_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_start(&s, fn, self));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EINTR, s.err);
+	leave_lock(_metadata, self);
+}
+
+TEST_F(locked, signal_in_attach_is_eintr_and_changes_nothing)
+{
+	struct bufs *b = &self->bufs;
+
+	interrupt(_metadata, self, attach_n);
+	if (block_alive(&self->n))
+		EXPECT_EQ(0, block_attachments(&self->n, NULL, 0));
+	test_err_detach(EPERM, b->dut.fd, self->n.fd);
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	expect_both_work(_metadata, self);
+}
+
+TEST_F(locked, signal_in_enqueue_is_eintr_and_changes_nothing)
+{
+	test_cmd_attach(self->bufs.dut.fd, self->n.fd);
+	interrupt(_metadata, self, enqueue_n);
+	EXPECT_TRUE(block_wait(&self->n, 0));
+	expect_both_work(_metadata, self);
+}
+
+/* For as long as it is being mapped it is not attached, but its place is taken. */
+TEST_F(locked, dmabuf_that_is_being_mapped_is_ebusy)
+{
+	struct bufs *b = &self->bufs;
+
+	take_lock(_metadata, self);
+	test_err_detach(EPERM, b->dut.fd, self->m.fd);
+	test_err_enqueue(EPERM, b->dut.fd, self->m.fd, SIZE);
+	test_err_attach(EBUSY, b->dut.fd, self->m.fd);
+	dut_nonblock(&b->dut, true);
+	test_err_attach(EBUSY, b->dut.fd, self->m.fd);
+	leave_lock(_metadata, self);
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	expect_both_work(_metadata, self);
 }
 
 /* ------------------------------------------------ detach, block in flight */

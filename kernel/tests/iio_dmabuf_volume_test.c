@@ -176,7 +176,9 @@ static void mark_end(const struct block *blk, size_t bytes)
 	block_end_read(blk);
 }
 
-/* @before: the sample that was last in the block, and @mark made from it */
+/*
+ * Waits for the block and looks at all of its samples. @mark: what is behind the last one
+ */
 static void verify(struct __test_metadata *_metadata,
 		   FIXTURE_DATA(volume) *self, const struct block *blk,
 		   size_t bytes, uint32_t mark)
@@ -276,7 +278,8 @@ TEST_F_TIMEOUT(volume, every_sample_once, 3600)
 	static const size_t sizes[] = {
 		65536, 4194304, 4096, 1048576, 16384, 262144,
 	};
-	uint64_t before = verified->transfers, left = bytes_to_verify(), part;
+	uint64_t bytes = verified->bytes, transfers = verified->transfers;
+	uint64_t left = bytes_to_verify(), part;
 	unsigned int round, n;
 	size_t size, mem;
 
@@ -314,8 +317,8 @@ TEST_F_TIMEOUT(volume, every_sample_once, 3600)
 	if (variant->huge)
 		huge_pages_reserve("0");
 	printf("# %llu MiB verified, %llu transfers, %u sets of blocks\n",
-	       (unsigned long long)bytes_to_verify() >> 20,
-	       (unsigned long long)(verified->transfers - before), round);
+	       (unsigned long long)(verified->bytes - bytes) >> 20,
+	       (unsigned long long)(verified->transfers - transfers), round);
 }
 
 static void print_total(void)

@@ -59,6 +59,21 @@ static inline void next_opens(struct __test_metadata *_metadata,
 	ASSERT_GE(b->dut.fd, 0);
 }
 
+/* For sleepers */
+static inline int attach_first(void *arg)
+{
+	const struct bufs *b = arg;
+
+	return iio_attach(b->dut.fd, b->blk[0].fd);
+}
+
+static inline int unbind_device(void *arg)
+{
+	const struct bufs *b = arg;
+
+	return dut_unbind(&b->dut);
+}
+
 /* -------------------------------------------------------------- modules */
 
 static inline const char *module_dir(void)

@@ -190,6 +190,33 @@ static inline void fault_reset(void)
 		fault_set(faults[i], 0);
 }
 
+/* --------------------------------------------- faults of the dummy exporter */
+
+#define MERGED_DIR	"/sys/module/dmabuf_merged/parameters/"
+
+static inline int merged_set(const char *name, unsigned int val)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), MERGED_DIR "%s", name);
+	snprintf(text, sizeof(text), "%u", val);
+
+	return file_write(path, text);
+}
+
+static inline bool merged_exists(void)
+{
+	return !access(MERGED_DIR "shared_resv", W_OK);
+}
+
+static inline void merged_reset(void)
+{
+	merged_set("slow_map_ms", 0);
+	merged_set("fail_map", 0);
+	merged_set("short_table", 0);
+	merged_set("shared_resv", 0);
+}
+
 /* --------------------------------------------------- failing allocations */
 
 #define FAIL_SLAB	"/sys/kernel/debug/failslab/"
@@ -546,6 +573,7 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 	dut->fd = -1;
 	/* DMA_API_DEBUG reports one error and no more: one for each test */
 	file_write("/sys/kernel/debug/dma-api/num_errors", "1");
+	merged_reset();
 	if (!dut_find(dut))
 		SKIP_SETUP("no IIO device %s", dut_name());
 	if ((needs & NEED_FAULTS) && !dut->faults)
@@ -589,6 +617,7 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 static inline void dut_teardown(struct __test_metadata *_metadata,
 				struct iio_dut *dut)
 {
+	merged_reset();
 	if (dut->faults)
 		fault_reset();
 	dut_disable(dut);
@@ -703,6 +732,26 @@ static inline int exporter_alloc(enum exporter exporter, size_t size)
 	}
 
 	return -EINVAL;
+}
+
+/* A dma-buf of many pages, which dmabuf_merged.ko maps as one piece */
+static inline int merged_alloc(size_t size)
+{
+	struct dma_heap_allocation_data req = {
+		.len = size,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int dev, ret, err;
+
+	dev = open("/dev/dmabuf-merged", O_RDWR | O_CLOEXEC);
+	if (dev < 0)
+		return -errno;
+
+	ret = ioctl(dev, DMA_HEAP_IOCTL_ALLOC, &req);
+	err = errno;
+	close(dev);
+
+	return ret ? -err : (int)req.fd;
 }
 
 static inline int block_wrap(struct block *blk, int fd, size_t size)
