@@ -242,3 +242,29 @@ format_series() {
 		--indent-heuristic --src-prefix=a/ --dst-prefix=b/ --no-ext-diff \
 		--output-directory "$3" "$base_ref..$2"
 }
+
+# For scripts that have applied the series to a small tree $am.
+# shellcheck disable=SC2154 # set there
+each_commit() {
+	plain_git -C "$am" rev-list --reverse "$base_ref..HEAD"
+}
+
+# Seven = under a title of a .rst file are no conflict marker.
+# shellcheck disable=SC2154 # set there
+gate_whitespace() {
+	local commit status=0
+
+	echo '*.rst conflict-marker-size=200' >"$scratch_dir/attributes"
+	while read -r commit; do
+		plain_git -C "$am" -c core.attributesFile="$scratch_dir/attributes" \
+			diff --check "$commit^" "$commit" || status=1
+		! plain_git -C "$am" log -1 --format=%B "$commit" |
+			sed -n 's/.*[[:space:]]$/trailing blank in the message: &/p' |
+			grep . || status=1
+	done < <(each_commit)
+	return "$status"
+}
+
+# The one Cc that a patch has for itself: "Cc: <stable@vger.kernel.org> # 5.4+".
+# shellcheck disable=SC2034 # used by the scripts that source this
+cc_stable='^Cc: (stable@vger\.kernel\.org|<stable@vger\.kernel\.org>)( # [^[:space:]].*)?$'
