@@ -28,7 +28,7 @@ experiments: kernel	## measure again what Documentation/experiments.md says
 dist: setup		## a tarball of the benchmark for boards, static, arm64 and armhf
 	@$(MAKE) --no-print-directory -C bench dist O=$(BUILD)/bench
 
-check: setup		## run all tests (about half an hour the first time)
+check: setup		## run all tests (about an hour)
 	@ci/check
 
 check-fast: setup	## the tests that need no kernel build
@@ -50,11 +50,14 @@ check-series:		## does the series apply, and read well?
 check-builds:		## does every patch build without a new warning?
 	@ci/check-builds
 
+check-docs:		## the pages of the series by Sphinx, the programs on them
+	@ci/check-docs $(BASE)
+
 lint:			## what would checkpatch, coccinelle and others say?
-	@ci/lint
+	@ci/lint $(GATES)
 
 mails:			## the mails that b4 would send, in build/mails; sends nothing
-	@ci/mails
+	@ci/mails $(BASE)
 
 coverage:		## which lines of the series did the last 'make check' execute?
 	@ci/coverage
@@ -88,5 +91,5 @@ help:			## this text
 	      printf "  make %-14s %s\n", t[1], t[2] }' $(MAKEFILE_LIST)
 
 .PHONY: bench sweep experiments dist check check-fast setup tree patches \
-	check-series check-builds lint mails coverage check-peer soak \
+	check-series check-builds check-docs lint mails coverage check-peer soak \
 	kernel guest shell board clean help
