@@ -53,6 +53,9 @@ check-builds:		## does every patch build without a new warning?
 check-docs:		## the pages of the series by Sphinx, the programs on them
 	@ci/check-docs $(BASE)
 
+check-boots:		## does each patch boot, and do file I/O? PATCHES='0 4 5': some
+	@ci/check-builds --boot $(PATCHES)
+
 lint:			## what would checkpatch, coccinelle and others say?
 	@ci/lint $(GATES)
 
@@ -91,5 +94,5 @@ help:			## this text
 	      printf "  make %-14s %s\n", t[1], t[2] }' $(MAKEFILE_LIST)
 
 .PHONY: bench sweep experiments dist check check-fast setup tree patches \
-	check-series check-builds check-docs lint mails coverage check-peer soak \
+	check-series check-builds check-boots check-docs lint mails coverage check-peer soak \
 	kernel guest shell board clean help
