@@ -87,6 +87,8 @@ struct traits {
 static struct worker workers[NUM_WORKERS];
 static const struct program *current;
 static struct traits traits;
+/* Since then: the error of a block that nobody read is still there for the next program */
+static bool transfers_failed;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_cond = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t done_cond;
@@ -225,6 +227,7 @@ static void find_traits(const struct program *prog)
 			traits.refuses |= call->fail || (call_is(call, "fault") &&
 				call->arg[0] == FAULT_REFUSE_PREP);
 			traits.fails |= call_is(call, "fault") && call->arg[0] == FAULT_FAIL;
+			transfers_failed |= traits.fails;
 			traits.maps |= call_is(call, "map");
 			traits.faults |= call_is(call, "fault");
 			traits.sets_up |= sets_up(call);
@@ -265,7 +268,8 @@ static bool error_allowed(const struct call *call, int err)
 	case EAGAIN:
 		return (op->flags & F_EAGAIN) && traits.nonblock;
 	case EIO:
-		return call_is(call, "status") && traits.fails;
+		return (call_is(call, "status") && traits.fails) ||
+		       (call_is(call, "read") && transfers_failed);
 	case ENOMEM:
 		return call->fail || traits.refuses;
 	case ENODEV:
