@@ -147,7 +147,7 @@ quiet_dma_debug() {
 # KCSAN is to report races of the code that the series touches and of the dummies, with
 # whatever it may be. Those of the rest of the kernel among themselves are not ours.
 watch_races() {
-	local kcsan=/sys/kernel/debug/kcsan function
+	local kcsan=/sys/kernel/debug/kcsan
 
 	[ -e $kcsan ] || { echo "watch_races: no CONFIG_KCSAN" >&2; return 1; }
 	echo whitelist >$kcsan
@@ -155,6 +155,8 @@ watch_races() {
 		print "!" $3 }' /proc/kallsyms | sort -u | while read -r function; do
 		echo "$function" >$kcsan || exit 1
 	done
+	echo on >$kcsan
+	grep -qx 'enabled: 1' $kcsan || { echo "watch_races: KCSAN stays off" >&2; return 1; }
 }
 
 # Counters of what has been executed of the instrumented files: from zero, and to /results
