@@ -137,8 +137,10 @@ leak_check() {
 
 # DMA_API_DEBUG warns of a DMA-BUF that is attached again while its old mapping waits for
 # the end of a transfer, which is allowed. Where that happens on several CPUs at a time the
-# reports are torn apart: none for drivers but one of this name, which is not there. What is
-# still mapped in the end, leak_check finds all the same.
+# reports are torn apart. And the system heap looks without a lock at whether an attachment
+# is mapped, so that SYNC can come upon one that the removal of the device is unmapping. So:
+# none for drivers but one of this name, which is not there. What is still mapped in the end,
+# leak_check finds all the same.
 quiet_dma_debug() {
 	[ ! -d /sys/kernel/debug/dma-api ] ||
 		echo iio_dmabuf_none >/sys/kernel/debug/dma-api/driver_filter
