@@ -709,7 +709,8 @@ static int work_unbind(struct crowd *c, unsigned int *seed)
 #define WORKER_DETACH	WORKER(detach, EPERM, EAGAIN, ENOTTY)
 #define WORKER_SWITCH	WORKER(switch, EINVAL)
 #define WORKER_REOPEN	WORKER(reopen, EBUSY)
-#define WORKER_READ	WORKER(read, EBUSY, EAGAIN, ENOTTY, ENOMEM)
+/* EIO: of a transfer that "faults" has made fail */
+#define WORKER_READ	WORKER(read, EBUSY, EAGAIN, ENOTTY, ENOMEM, EIO)
 
 /* ----------------------------------------------------------------- at once */
 
@@ -739,6 +740,8 @@ static void run_crowd(struct __test_metadata *_metadata,
 {
 	unsigned int seconds = count_from_env("IIO_STRESS_SECONDS", 10);
 	struct bufs *b = &self->c.b;
+	char attr[128];
+	unsigned int i;
 
 	ASSERT_EQ(0, crowd_open(&self->c, false));
 	crowd_start(_metadata, &self->c, workers, num, &self->seed);
@@ -748,6 +751,11 @@ static void run_crowd(struct __test_metadata *_metadata,
 	crowd_exit(&self->c);
 	fault_reset();
 	ASSERT_EQ(0, dut_disable(&b->dut));
+	/* Who brought the device back may have found its buffer enabled already. */
+	for (i = 0; i < b->dut.num_channels; i++) {
+		snprintf(attr, sizeof(attr), "buffer0/%s", b->dut.channel[i]);
+		dut_attr_write(&b->dut, attr, "1");
+	}
 	expect_blocks_idle(_metadata, b);
 	expect_usable(_metadata, b);
 	expect_nothing_left(_metadata, &self->before);

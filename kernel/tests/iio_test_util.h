@@ -1003,7 +1003,9 @@ static inline void expect_read(struct __test_metadata *_metadata,
 		ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
 		ASSERT_EQ(POLLIN, pfd.revents & (POLLIN | POLLERR));
 		ret = read(dut->fd, (char *)data + pos, bytes - pos);
-		ASSERT_GT(ret, 0);
+		ASSERT_GT(ret, 0) {
+			TH_LOG("read() at %zu: %s", pos, strerror(errno));
+		}
 	}
 	EXPECT_COUNTER(data, bytes, next, started);
 	free(data);
