@@ -740,8 +740,6 @@ static void run_crowd(struct __test_metadata *_metadata,
 {
 	unsigned int seconds = count_from_env("IIO_STRESS_SECONDS", 10);
 	struct bufs *b = &self->c.b;
-	char attr[128];
-	unsigned int i;
 
 	ASSERT_EQ(0, crowd_open(&self->c, false));
 	crowd_start(_metadata, &self->c, workers, num, &self->seed);
@@ -752,10 +750,7 @@ static void run_crowd(struct __test_metadata *_metadata,
 	fault_reset();
 	ASSERT_EQ(0, dut_disable(&b->dut));
 	/* Who brought the device back may have found its buffer enabled already. */
-	for (i = 0; i < b->dut.num_channels; i++) {
-		snprintf(attr, sizeof(attr), "buffer0/%s", b->dut.channel[i]);
-		dut_attr_write(&b->dut, attr, "1");
-	}
+	dut_scan_enable(&b->dut);
 	expect_blocks_idle(_metadata, b);
 	expect_usable(_metadata, b);
 	expect_nothing_left(_metadata, &self->before);

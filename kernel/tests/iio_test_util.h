@@ -482,6 +482,17 @@ static inline void dut_channels(struct iio_dut *dut)
 		closedir(d);
 }
 
+static inline void dut_scan_enable(const struct iio_dut *dut)
+{
+	char attr[128];
+	unsigned int i;
+
+	for (i = 0; i < dut->num_channels; i++) {
+		snprintf(attr, sizeof(attr), "buffer0/%s", dut->channel[i]);
+		dut_attr_write(dut, attr, "1");
+	}
+}
+
 static inline void dut_scan_all(struct iio_dut *dut)
 {
 	char attr[128];
@@ -491,8 +502,8 @@ static inline void dut_scan_all(struct iio_dut *dut)
 	for (i = 0; i < dut->num_channels; i++) {
 		snprintf(attr, sizeof(attr), "buffer0/%s", dut->channel[i]);
 		dut_attr_read(dut, attr, dut->saved_en[i], 16);
-		dut_attr_write(dut, attr, "1");
 	}
+	dut_scan_enable(dut);
 }
 
 static inline void dut_scan_restore(const struct iio_dut *dut)
@@ -639,16 +650,15 @@ struct block {
 	char name[DMA_BUF_NAME_LEN];	/* as it shows in bufinfo */
 };
 
-static inline int heap_alloc(const char *heap, size_t size)
+/* From a device that takes the ioctl of the heaps. The fd, or a negative error */
+static inline int dma_heap_alloc(const char *path, size_t size)
 {
 	struct dma_heap_allocation_data req = {
 		.len = size,
 		.fd_flags = O_RDWR | O_CLOEXEC,
 	};
-	char path[NAME_MAX];
 	int fd, ret, err;
 
-	snprintf(path, sizeof(path), "/dev/dma_heap/%.128s", heap);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -658,6 +668,15 @@ static inline int heap_alloc(const char *heap, size_t size)
 	close(fd);
 
 	return ret ? -err : (int)req.fd;
+}
+
+static inline int heap_alloc(const char *heap, size_t size)
+{
+	char path[NAME_MAX];
+
+	snprintf(path, sizeof(path), "/dev/dma_heap/%.128s", heap);
+
+	return dma_heap_alloc(path, size);
 }
 
 /*
@@ -737,21 +756,7 @@ static inline int exporter_alloc(enum exporter exporter, size_t size)
 /* A dma-buf of many pages, which dmabuf_merged.ko maps as one piece */
 static inline int merged_alloc(size_t size)
 {
-	struct dma_heap_allocation_data req = {
-		.len = size,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int dev, ret, err;
-
-	dev = open("/dev/dmabuf-merged", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		return -errno;
-
-	ret = ioctl(dev, DMA_HEAP_IOCTL_ALLOC, &req);
-	err = errno;
-	close(dev);
-
-	return ret ? -err : (int)req.fd;
+	return dma_heap_alloc("/dev/dmabuf-merged", size);
 }
 
 static inline int block_wrap(struct block *blk, int fd, size_t size)
