@@ -243,6 +243,15 @@ format_series() {
 		--output-directory "$3" "$base_ref..$2"
 }
 
+# What this checkout is, for results. Not "describe --dirty", which locks the index that others may be using
+git_state() {
+	local state changes
+
+	state=$(git -C "$root" describe --always 2>/dev/null) || { echo unknown; return; }
+	changes=$(git -C "$root" --no-optional-locks status --porcelain -uno)
+	echo "$state${changes:+-dirty}"
+}
+
 # For scripts that have applied the series to a small tree $am.
 # shellcheck disable=SC2154 # set there
 each_commit() {
