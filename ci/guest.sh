@@ -27,10 +27,13 @@ load_dummy() {
 	insmod /modules/dma_dummy.ko "$@" && insmod /modules/adc_dummy.ko
 }
 
-# load_dummies: the same with the CPU moving the data, which tests want, and an exporter
-# whose DMA-BUFs are one piece to the device.
+# load_dummies: the same with the CPU moving the data, which tests want, and load_merged.
 load_dummies() {
-	insmod /modules/dma_dummy.ko && insmod /modules/adc_dummy.ko || return 1
+	insmod /modules/dma_dummy.ko && insmod /modules/adc_dummy.ko && load_merged
+}
+
+# load_merged: an exporter whose DMA-BUFs are one piece to the device. It stays.
+load_merged() {
 	[ -d /sys/module/dmabuf_merged ] || insmod /modules/dmabuf_merged.ko
 }
 

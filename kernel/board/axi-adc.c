@@ -369,6 +369,12 @@ uint64_t axi_adc_position(struct axi_adc *s, uint64_t now)
     return s->clock.unlimited ? s->rd : clock_position(&s->clock, now);
 }
 
+/* The stream goes on at @pos from @now. */
+static void adc_start_clock(struct axi_adc *s, uint64_t pos, uint64_t now)
+{
+    clock_set(&s->clock, pos, now, s->sample_rate, s->nch, out_of_reset(s->regs) && !s->held);
+}
+
 /* Keeps the stream continuous over a change of rate or channels. */
 static void adc_restart_clock(struct axi_adc *s, uint64_t now)
 {
@@ -386,7 +392,7 @@ static void adc_restart_clock(struct axi_adc *s, uint64_t now)
             s->chan[s->nch++] = c;
         }
     }
-    clock_set(&s->clock, pos, now, s->sample_rate, s->nch, out_of_reset(s->regs));
+    adc_start_clock(s, pos, now);
 }
 
 void axi_adc_set_rate(struct axi_adc *s, uint64_t hz, uint64_t now)
@@ -398,7 +404,19 @@ void axi_adc_set_rate(struct axi_adc *s, uint64_t hz, uint64_t now)
     }
     lose_excess(s, now);
     s->sample_rate = hz;
-    clock_set(&s->clock, pos, now, hz, s->nch, out_of_reset(s->regs));
+    adc_start_clock(s, pos, now);
+}
+
+void axi_adc_hold(struct axi_adc *s, bool on, uint64_t now)
+{
+    uint64_t pos = axi_adc_position(s, now);
+
+    if (on == s->held) {
+        return;
+    }
+    lose_excess(s, now);
+    s->held = on;
+    adc_start_clock(s, pos, now);
 }
 
 void axi_adc_set_pattern(struct axi_adc *s, enum axi_adc_pattern pattern)
@@ -530,7 +548,7 @@ static void adc_write_rstn(struct axi_adc *s, uint32_t value, uint64_t now)
         s->rd = 0;
         s->gaps = 0;
         s->gap_open = false;
-        clock_set(&s->clock, 0, now, s->sample_rate, s->nch, true);
+        adc_start_clock(s, 0, now);
     } else {
         adc_restart_clock(s, now);
     }

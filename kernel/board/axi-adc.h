@@ -98,6 +98,7 @@ struct axi_conv_clock {
 struct axi_adc {
     uint32_t regs[AXI_ADC_MAP_SIZE / 4];
     uint64_t sample_rate;       /* 0 = as fast as it is read */
+    bool held;                  /* the sample clock stands still */
     enum axi_adc_pattern pattern;
     uint32_t fifo_depth;        /* bytes */
     uint64_t last_time;
@@ -142,6 +143,8 @@ void axi_adc_reset(struct axi_adc *s, uint64_t now);
 uint32_t axi_adc_read(struct axi_adc *s, uint32_t offset, uint64_t now);
 void axi_adc_write(struct axi_adc *s, uint32_t offset, uint32_t value, uint64_t now);
 void axi_adc_set_rate(struct axi_adc *s, uint64_t hz, uint64_t now);
+/* Stops the sample clock, or lets it go on: no sample is lost. */
+void axi_adc_hold(struct axi_adc *s, bool on, uint64_t now);
 void axi_adc_set_pattern(struct axi_adc *s, enum axi_adc_pattern pattern);
 /* Loses @bytes, rounded up to beats, as if the FIFO had run over. */
 void axi_adc_force_overflow(struct axi_adc *s, uint64_t bytes, uint64_t now);

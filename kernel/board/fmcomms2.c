@@ -181,7 +181,7 @@ const char *fmcomms2_init(struct fmcomms2 *b, const struct fmcomms2_config *cfg,
     return NULL;
 }
 
-/* The rate and the pattern are the outer world's and survive; everything in the FPGA does not. */
+/* The sample clock and the pattern are the outer world's and survive; everything in the FPGA does not. */
 void fmcomms2_reset(struct fmcomms2 *b, uint64_t now)
 {
     axi_dmac_reset(&b->dmac[FMCOMMS2_RX], now);
@@ -311,6 +311,10 @@ static void ctrl_write(struct fmcomms2 *b, uint32_t off, uint32_t value, uint64_
         CTRL(b, off) = value;
         axi_adc_set_rate(&b->adc, value, now);
         axi_dac_set_rate(&b->dac, value, now);
+        break;
+    case FMC2_RX_HOLD:
+        CTRL(b, off) = value & 1;
+        axi_adc_hold(&b->adc, value & 1, now);
         break;
     case FMC2_PATTERN:
         if (value < AXI_ADC_PATTERNS) {

@@ -52,6 +52,7 @@
 #define FMC2_RX_OVERFLOW_BYTES  0x4c
 #define FMC2_RX_TRANSFERS       0x50
 #define FMC2_RX_BUS_ERRORS      0x54
+#define FMC2_RX_HOLD            0x58
 #define FMC2_TX_FAULT           0x60
 #define FMC2_TX_EARLY_BYTES     0x64
 #define FMC2_TX_LATE_NS         0x68

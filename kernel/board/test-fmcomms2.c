@@ -463,6 +463,52 @@ static void rate_change_keeps_the_stream(void)
     EXPECT(counts(0, 24000));
 }
 
+static void hold_stops_the_clock(uint32_t rate)
+{
+    setup(rate);
+    bring_up_adc(4);
+    start_dma(FMCOMMS2_RX_DMAC);
+    submit(FMCOMMS2_RX_DMAC, 0, 8000);
+    step(2000);
+    wr(FMCOMMS2_CTRL, FMC2_RX_HOLD, 1);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_RX_HOLD), 1);
+    EXPECT_EQ(fmcomms2_next_event(&t.b), AXI_DMAC_NEVER);
+    step(1000000000);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_RX_TRANSFERS), 0);
+    wr(FMCOMMS2_CTRL, FMC2_RX_HOLD, 0);
+    submit(FMCOMMS2_RX_DMAC, 8000, 8000);
+    step(2000000);      /* 16000 bytes at 1 MSPS */
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_RX_TRANSFERS), 2);
+    EXPECT(counts(0, 16000));
+    EXPECT_EQ(ctrl64(FMC2_LOST), 0);
+}
+
+static void hold_loses_nothing(void)
+{
+    hold_stops_the_clock(1000000);
+    hold_stops_the_clock(0);
+}
+
+/* Neither a change of the rate nor of the channels lets go of it. */
+static void hold_is_kept(void)
+{
+    setup(1000000);
+    bring_up_adc(4);
+    start_dma(FMCOMMS2_RX_DMAC);
+    wr(FMCOMMS2_CTRL, FMC2_RX_HOLD, 1);
+    submit(FMCOMMS2_RX_DMAC, 0, 8000);
+    wr(FMCOMMS2_CTRL, FMC2_RATE, 0);
+    wr(FMCOMMS2_CORE, AXI_CONV_CHAN(3, AXI_ADC_CHAN_CTRL), 0x50);
+    EXPECT_EQ(fmcomms2_next_event(&t.b), AXI_DMAC_NEVER);
+    wr(FMCOMMS2_RX_DMAC, AXI_DMAC_CTRL, 0);
+    wr(FMCOMMS2_RX_DMAC, AXI_DMAC_CTRL, AXI_DMAC_CTRL_ENABLE);
+    submit(FMCOMMS2_RX_DMAC, 0, 8000);
+    EXPECT_EQ(fmcomms2_next_event(&t.b), AXI_DMAC_NEVER);
+    wr(FMCOMMS2_CTRL, FMC2_RX_HOLD, 0);
+    run_event();
+    EXPECT(counts(0, 8000));
+}
+
 static void unlimited_never_loses(void)
 {
     setup(0);
@@ -779,7 +825,8 @@ int main(void)
         T(adc_registers), T(dac_registers), T(control_registers), T(core_status), T(line_rate_without_loss),
         T(idle_dma_overflows), T(every_gap_is_its_own), T(short_idle_loses_nothing), T(loss_is_whole_beats),
         T(nobody_listens_nothing_is_lost), T(first_transfer_is_of_now), T(stop_empties_the_fifo), T(fewer_channels_are_slower),
-        T(rate_change_keeps_the_stream), T(unlimited_never_loses), T(core_in_reset_is_silent),
+        T(rate_change_keeps_the_stream), T(hold_loses_nothing), T(hold_is_kept), T(unlimited_never_loses),
+        T(core_in_reset_is_silent),
         T(pn9_on_channel_0), T(pn_monitor), T(bist_pattern), T(fault_overflow), T(faults_are_taken_once),
         T(fault_hang_shows_until_abort), T(fault_spurious), T(transmit), T(transmit_needs_the_channel),
         T(transmit_cyclic), T(both_directions), T(repeatable), T(bad_configurations),

@@ -36,6 +36,7 @@
 #define BOARD_REG_RX_OVERFLOW_BYTES	0x4c
 #define BOARD_REG_RX_TRANSFERS		0x50
 #define BOARD_REG_RX_BUS_ERRORS		0x54
+#define BOARD_REG_RX_HOLD		0x58
 #define BOARD_REG_TX_FAULT		0x60
 #define BOARD_REG_TX_EARLY_BYTES	0x64
 #define BOARD_REG_TX_LATE_NS		0x68
@@ -71,6 +72,7 @@ static const struct {
 	{ "rx_early_bytes", BOARD_REG_RX_EARLY_BYTES, .writable = true },
 	{ "rx_late_ns", BOARD_REG_RX_LATE_NS, .writable = true },
 	{ "rx_overflow_bytes", BOARD_REG_RX_OVERFLOW_BYTES, .writable = true },
+	{ "rx_hold", BOARD_REG_RX_HOLD, .writable = true },
 	{ "rx_transfers", BOARD_REG_RX_TRANSFERS },
 	{ "rx_bus_errors", BOARD_REG_RX_BUS_ERRORS },
 	{ "tx_fault", BOARD_REG_TX_FAULT, .writable = true },

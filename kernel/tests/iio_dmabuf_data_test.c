@@ -10,7 +10,7 @@
 /* On a source with a clock of its own, blocks need not join. */
 static void next_block(const struct iio_dut *dut, bool *started)
 {
-	if (!dut->faults)
+	if (!dut->stall)
 		*started = false;
 }
 
@@ -71,7 +71,7 @@ TEST_F(read, in_pieces_that_do_not_divide_the_block)
 	uint32_t next;
 	int i;
 
-	if (!self->dut.faults)
+	if (!self->dut.stall)
 		SKIP(return, "the source does not wait for the reader");
 
 	ASSERT_EQ(0, dut_enable(&self->dut));

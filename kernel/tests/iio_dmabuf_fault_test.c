@@ -50,12 +50,12 @@ static int enqueue_for_fence(struct __test_metadata *_metadata,
 {
 	int fence;
 
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(dut, 1));
 	ASSERT_EQ(0, enqueue(dut, blk));
 	fence = fence_export(blk);
 	ASSERT_GE(fence, 0);
 	ASSERT_EQ(0, fence_status(fence));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(dut, 0));
 
 	return fence;
 }
@@ -114,7 +114,7 @@ TEST_F(fault, refused_submit_leaves_the_others_alone)
 	int first, last;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
 	first = fence_export(&self->blk[0]);
 	ASSERT_EQ(0, fault_set("refuse_prep", 1));
@@ -123,7 +123,7 @@ TEST_F(fault, refused_submit_leaves_the_others_alone)
 	last = fence_export(&self->blk[2]);
 
 	EXPECT_EQ(0, fence_status(first));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
 	EXPECT_EQ(1, fence_wait(first, WAIT_MS));
 	EXPECT_EQ(1, fence_wait(last, WAIT_MS));
 	close(first);
@@ -177,14 +177,14 @@ TEST_F(fault, failed_transfer_leaves_the_others_alone)
 	int fence[NUM_BLOCKS], i;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, fault_set("fail", 1));
 	for (i = 0; i < NUM_BLOCKS; i++) {
 		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
 		fence[i] = fence_export(&self->blk[i]);
 		ASSERT_GE(fence[i], 0);
 	}
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
 	EXPECT_EQ(-EIO, fence_wait(fence[0], WAIT_MS));
 	for (i = 1; i < NUM_BLOCKS; i++)
 		EXPECT_EQ(1, fence_wait(fence[i], WAIT_MS));
@@ -242,14 +242,14 @@ TEST_F(fault, stalled_transfer_stays_pending)
 	int fence;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
 	fence = fence_export(&self->blk[0]);
 	ASSERT_GE(fence, 0);
 	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
 	EXPECT_FALSE(block_wait(&self->blk[0], 0));
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	close(fence);
 }
@@ -259,14 +259,14 @@ TEST_F(fault, stalled_transfer_can_be_disabled)
 	int fence;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
 	fence = fence_export(&self->blk[0]);
 	ASSERT_GE(fence, 0);
 
 	ASSERT_EQ(0, dut_disable(&self->dut));
 	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	expect_transfer(_metadata, &self->dut, &self->blk[0]);
 	close(fence);
@@ -313,7 +313,7 @@ TEST_F(fault, descriptors_all_come_back)
 		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i % NUM_BLOCKS]));
 		ASSERT_TRUE(block_wait(&self->blk[i % NUM_BLOCKS], WAIT_MS));
 	}
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	for (i = 0; i < NUM_BLOCKS; i++)
 		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
 	ASSERT_EQ(0, dut_disable(&self->dut));
@@ -322,13 +322,15 @@ TEST_F(fault, descriptors_all_come_back)
 
 /* ---------------------------------------------------------------- read() */
 
+#define NO_FAULTS	"not on the dummy DMA controller"
+
 FIXTURE(read_fault) {
 	struct iio_dut dut;
 };
 
 FIXTURE_SETUP(read_fault)
 {
-	dut_setup(_metadata, &self->dut, NEED_FAULTS);
+	dut_setup(_metadata, &self->dut, NEED_STALL);
 	ASSERT_EQ(0, dut_set_block_bytes(&self->dut, 4096));
 }
 
@@ -341,7 +343,7 @@ TEST_F(read_fault, stalled_nonblocking_read_is_eagain)
 {
 	char data[4096];
 
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	dut_nonblock(&self->dut, true);
 	EXPECT_ERRNO(EAGAIN, read(self->dut.fd, data, sizeof(data)));
@@ -349,15 +351,18 @@ TEST_F(read_fault, stalled_nonblocking_read_is_eagain)
 
 TEST_F(read_fault, works_again_after_a_stalled_disable)
 {
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	ASSERT_EQ(0, dut_disable(&self->dut));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
 	expect_read_mode_works(_metadata, &self->dut);
 }
 
 TEST_F(read_fault, works_again_after_refused_blocks)
 {
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
+
 	ASSERT_EQ(0, fault_set("refuse_prep", 2));
 	dut_enable(&self->dut);
 	ASSERT_EQ(0, dut_disable(&self->dut));
@@ -378,6 +383,9 @@ TEST_F(read_fault, goes_on_after_blocks_that_were_refused_meanwhile)
 {
 	char data[4096];
 	int i;
+
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	for (i = 0; i < 16; i++) {
@@ -400,15 +408,18 @@ TEST_F(read_fault, sleeps_while_a_block_is_refused_and_the_other_stalls)
 	struct sleeper sleeper;
 	char data[4096];
 
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
+
 	ASSERT_EQ(0, fault_set("delay_us", 100000));
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	ASSERT_EQ(0, fault_set("refuse_prep", 1));
 	ASSERT_EQ(sizeof(data), read(self->dut.fd, data, sizeof(data)));
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, fault_get("refuse_prep"));
 
 	EXPECT_TRUE(sleeper_start(&sleeper, read_block, self));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
 	EXPECT_TRUE(sleeper_join(&sleeper, WAIT_MS));
 	EXPECT_EQ((int)sizeof(data), sleeper.ret);
 }
@@ -418,6 +429,9 @@ TEST_F(read_fault, failed_transfers_are_eio)
 {
 	struct sleeper sleeper;
 	int i;
+
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
 
 	ASSERT_EQ(0, fault_set("fail", INT_MAX));
 	ASSERT_EQ(0, dut_enable(&self->dut));
@@ -446,6 +460,9 @@ TEST_F(read_fault, goes_on_after_a_failed_transfer)
 	char data[4096];
 	uint32_t next;
 	int i;
+
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
 
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, fault_set("fail", 1));
@@ -685,7 +702,7 @@ TEST_F_TIMEOUT(memory, transfers_end_without_any, 60)
 
 	for (i = 0; i < NUM_BLOCKS; i++)
 		test_cmd_attach(self->dut.fd, self->blk[i].fd);
-	fault_set("stall", 1);
+	dut_stall(&self->dut, 1);
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	for (i = 0; i < NUM_BLOCKS - 1; i++) {
 		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
@@ -698,7 +715,7 @@ TEST_F_TIMEOUT(memory, transfers_end_without_any, 60)
 	fail_alloc_begin();
 	EXPECT_EQ(-1, enqueue(&self->dut, &self->blk[NUM_BLOCKS - 1]));
 	EXPECT_EQ(ENOMEM, errno);
-	fault_set("stall", 0);
+	dut_stall(&self->dut, 0);
 	for (i = 0; i < NUM_BLOCKS - 1; i++)
 		EXPECT_TRUE(block_wait(&self->blk[i], WAIT_MS));
 	printf("# %d allocations made to fail\n", fail_alloc_end());
@@ -786,14 +803,14 @@ TEST_F_TIMEOUT(memory, worker_unmaps_without_any, 60)
 	int failed, least = INT_MAX, i;
 	bool gone;
 
-	if (!self->dut.faults || !block_alive(&self->blk[0]))
+	if (!self->dut.stall || !block_alive(&self->blk[0]))
 		SKIP(return, "no stalled transfer, or no dma-buf of ours in "
 		     BUFINFO);
 
 	fail_alloc_set("task-filter", "Y");
 	ASSERT_TRUE(wait_until(workers_do_fail(), WAIT_MS));
 	for (i = 0; i < 8; i++) {
-		ASSERT_EQ(0, fault_set("stall", 1));
+		ASSERT_EQ(0, dut_stall(&self->dut, 1));
 		test_cmd_attach(self->dut.fd, self->blk[0].fd);
 		if (!i)
 			ASSERT_EQ(0, dut_enable(&self->dut));
@@ -802,7 +819,7 @@ TEST_F_TIMEOUT(memory, worker_unmaps_without_any, 60)
 
 		kworkers_may_fail("1");
 		fail_alloc_begin();
-		fault_set("stall", 0);
+		dut_stall(&self->dut, 0);
 		gone = wait_until(!block_attachments(&self->blk[0], NULL, 0),
 				  WAIT_MS);
 		failed = fail_alloc_end();

@@ -53,7 +53,7 @@ static int attach_and_stall(struct __test_metadata *_metadata,
 			    const struct bufs *b, int i)
 {
 	test_cmd_attach(b->dut.fd, b->blk[i].fd);
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 
 	return queue(_metadata, b, i);
@@ -85,6 +85,7 @@ static int begin_read(void *arg)
 }
 
 #define NO_FAULTS	"not on the dummy DMA controller"
+#define NO_STALL	"a device whose transfers cannot be held back"
 #define NO_BUFINFO	"no dma-buf of ours in " BUFINFO
 #define NO_MODULES	"adc_dummy is no module, or not to be found"
 
@@ -196,8 +197,8 @@ TEST_F(mainline, g04_removal_orphans_a_queued_block)
 	struct bufs *b = &self->b;
 	int fence;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	fence = attach_and_queue(_metadata, b, 0);
 	ASSERT_EQ(0, dut_unbind(&b->dut));
@@ -312,8 +313,8 @@ TEST_F(mainline, g08_attach_after_the_device_was_removed)
 {
 	struct bufs *b = &self->b;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	ASSERT_EQ(0, dut_unbind(&b->dut));
 	test_err_attach(ENODEV, b->dut.fd, b->blk[0].fd);
@@ -324,8 +325,8 @@ TEST_F(mainline, g08_enqueue_after_the_device_was_removed)
 {
 	struct bufs *b = &self->b;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	ASSERT_EQ(0, dut_unbind(&b->dut));
@@ -339,8 +340,8 @@ TEST_F(mainline, g08_poll_after_the_device_was_removed)
 	struct bufs *b = &self->b;
 	struct pollfd pfd = { .events = POLLIN };
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	ASSERT_EQ(0, dut_unbind(&b->dut));
 	pfd.fd = b->dut.fd;
@@ -437,8 +438,8 @@ TEST_F(mainline, g10_wait_for_a_fence_holds_the_reservation_lock)
 	int fence, status;
 	pid_t pid;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	fence = attach_and_stall(_metadata, b, 1);
@@ -457,7 +458,7 @@ TEST_F(mainline, g10_wait_for_a_fence_holds_the_reservation_lock)
 	kill(pid, SIGKILL);
 	EXPECT_TRUE(wait_until(waitpid(pid, &status, WNOHANG) == pid,
 			       AT_ONCE_MS));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_TRUE(sleeper_join(&s, 2 * WAIT_MS));
 }
 
@@ -527,8 +528,8 @@ TEST_F(mainline, g12_enqueue_allocates_in_proportion_to_the_size)
 	block_free(blk);
 	ASSERT_EQ(0, block_wrap(blk, fd, size));
 	test_cmd_attach(b->dut.fd, blk->fd);
-	if (b->dut.faults)
-		ASSERT_EQ(0, fault_set("stall", 1));
+	if (b->dut.stall)
+		ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 
 	ASSERT_EQ(0, fail_large_allocations(true));
@@ -538,8 +539,8 @@ TEST_F(mainline, g12_enqueue_allocates_in_proportion_to_the_size)
 
 	EXPECT_EQ(0, ret);
 	ASSERT_GE(fence, 0);
-	if (b->dut.faults)
-		ASSERT_EQ(0, fault_set("stall", 0));
+	if (b->dut.stall)
+		ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	ASSERT_TRUE(block_wait(blk, WAIT_MS));
 	expect_transfer(_metadata, &b->dut, blk);
@@ -557,7 +558,7 @@ TEST_F(mainline, g13_failed_transfer_signals_success)
 
 	ASSERT_EQ(0, fault_set("fail", 1));
 	fence = attach_and_stall(_metadata, b, 0);
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(-EIO, fence_wait(fence, WAIT_MS));
 	close(fence);
 }
@@ -577,8 +578,8 @@ TEST_F(mainline, g14_disable_signals_eintr)
 	struct bufs *b = &self->b;
 	int fence;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	fence = attach_and_stall(_metadata, b, 0);
 	ASSERT_EQ(0, dut_disable(&b->dut));
@@ -632,8 +633,8 @@ TEST_F(mainline, g17_nonblocking_enqueue_cannot_be_told_to_retry)
 	struct bufs *b = &self->b;
 	int fence;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	fence = attach_and_stall(_metadata, b, 1);
@@ -759,8 +760,8 @@ TEST_F(fixed, close_unlocked_a_mutex_of_a_freed_buffer)
 {
 	struct bufs *b = &self->b;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	ASSERT_EQ(0, dut_unbind(&b->dut));
@@ -776,13 +777,13 @@ TEST_F(fixed, lock_of_a_fence_was_freed_before_the_fence)
 	struct bufs *b = &self->b;
 	int fence;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 	if (!block_alive(&b->blk[0]))
 		SKIP(return, NO_BUFINFO);
 
 	fence = attach_and_stall(_metadata, b, 0);
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_EQ(1, fence_wait(fence, WAIT_MS));
 	test_cmd_detach(b->dut.fd, b->blk[0].fd);
 	ASSERT_TRUE(wait_until(!block_attachments(&b->blk[0], NULL, 0),
@@ -888,8 +889,8 @@ TEST_F_TIMEOUT(fixed, removal_ran_into_a_claim_of_direct_mode, 60)
 	pthread_t thread;
 	int i, fence;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 
 	for (i = 0; i < 6; i++) {
 		dut = b->dut;
@@ -903,7 +904,7 @@ TEST_F_TIMEOUT(fixed, removal_ran_into_a_claim_of_direct_mode, 60)
 		EXPECT_LT(fence_wait(fence, WAIT_MS), 0);
 		close(fence);
 		dut_close_fd(&b->dut);
-		ASSERT_EQ(0, fault_set("stall", 0));
+		ASSERT_EQ(0, dut_stall(&b->dut, 0));
 		ASSERT_TRUE(dut_rebind(&b->dut));
 		open_again(_metadata, b);
 	}
@@ -1030,15 +1031,15 @@ TEST_F(fixed, reader_left_its_entry_in_the_wait_queue)
 	struct sleeper reader[4], attach, removal;
 	unsigned int i;
 
-	if (!b->dut.faults)
-		SKIP(return, NO_FAULTS);
+	if (!b->dut.stall)
+		SKIP(return, NO_STALL);
 	if (!merged_exists())
 		SKIP(return, "no exporter that is slow on request (dmabuf_merged.ko)");
 	block_free(&b->blk[0]);
 	ASSERT_EQ(0, block_wrap(&b->blk[0], merged_alloc(SIZE), SIZE));
 
 	/* Disabled, but with nothing to read: it sleeps. */
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	for (i = 0; i < ARRAY_SIZE(reader); i++)
 		ASSERT_TRUE(sleeper_start(&reader[i], read_some, b));

@@ -14,7 +14,7 @@ static int stall(struct __test_metadata *_metadata, const struct bufs *b, int i)
 {
 	int fence;
 
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	ASSERT_EQ(0, enqueue(b, i));
 	fence = fence_export(&b->blk[i]);
@@ -96,7 +96,7 @@ TEST_F(order, attach_and_detach_leave_a_block_in_flight_alone)
 	struct bufs *b = &self->b;
 	int fence;
 
-	if (!b->dut.faults)
+	if (!b->dut.stall)
 		SKIP(return, "cannot hold a transfer back");
 
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
@@ -104,7 +104,7 @@ TEST_F(order, attach_and_detach_leave_a_block_in_flight_alone)
 	test_cmd_attach(b->dut.fd, b->blk[1].fd);
 	test_cmd_detach(b->dut.fd, b->blk[1].fd);
 	EXPECT_EQ(0, fence_status(fence));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	close(fence);
 }
@@ -120,7 +120,7 @@ FIXTURE_SETUP(pinned)
 {
 	struct bufs *b = &self->b;
 
-	bufs_setup(_metadata, b, NEED_FAULTS | NEED_BUFINFO);
+	bufs_setup(_metadata, b, NEED_STALL | NEED_BUFINFO);
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	self->fence = stall(_metadata, b, 0);
 	if (block_attachments(&b->blk[0], NULL, 0) != 1)
@@ -135,12 +135,13 @@ FIXTURE_TEARDOWN(pinned)
 
 /* Mapped while the transfer is pending, and freed at some time after. */
 static void expect_pinned(struct __test_metadata *_metadata,
-			  const struct block *blk, int fence)
+			  const struct bufs *b, int fence)
 {
+	const struct block *blk = &b->blk[0];
 	bool mapped = !wait_until(block_attachments(blk, NULL, 0) < 1, QUIET_MS);
 
 	EXPECT_TRUE(mapped || fence_status(fence));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_NE(0, fence_wait(fence, WAIT_MS));
 	EXPECT_TRUE(wait_until(!block_alive(blk), WAIT_MS));
 }
@@ -152,7 +153,7 @@ TEST_F(pinned, after_detach)
 	test_cmd_detach(b->dut.fd, b->blk[0].fd);
 	block_free(&b->blk[0]);
 	EXPECT_EQ(0, fence_status(self->fence));
-	expect_pinned(_metadata, &b->blk[0], self->fence);
+	expect_pinned(_metadata, b, self->fence);
 }
 
 TEST_F(pinned, after_close)
@@ -161,7 +162,7 @@ TEST_F(pinned, after_close)
 
 	block_free(&b->blk[0]);
 	dut_close_fd(&b->dut);
-	expect_pinned(_metadata, &b->blk[0], self->fence);
+	expect_pinned(_metadata, b, self->fence);
 }
 
 TEST_F(pinned, after_detach_and_close)
@@ -171,7 +172,7 @@ TEST_F(pinned, after_detach_and_close)
 	test_cmd_detach(b->dut.fd, b->blk[0].fd);
 	block_free(&b->blk[0]);
 	dut_close_fd(&b->dut);
-	expect_pinned(_metadata, &b->blk[0], self->fence);
+	expect_pinned(_metadata, b, self->fence);
 }
 
 TEST_F(pinned, after_munmap)
@@ -180,7 +181,7 @@ TEST_F(pinned, after_munmap)
 
 	block_free(&b->blk[0]);
 	EXPECT_FALSE(wait_until(!block_alive(&b->blk[0]), QUIET_MS));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(self->fence, WAIT_MS));
 
 	/* Attached still: only the close lets go of it. */
@@ -261,7 +262,7 @@ static void owner_start(struct __test_metadata *_metadata,
 	char byte;
 
 	dut_close_fd(&self->b.dut);
-	ASSERT_EQ(0, fault_set("stall", flight));
+	ASSERT_EQ(0, dut_stall(&self->b.dut, flight));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
 	self->pid = fork();
 	ASSERT_GE(self->pid, 0);
@@ -294,7 +295,7 @@ static void owner_end(struct __test_metadata *_metadata,
 
 FIXTURE_SETUP(owner)
 {
-	bufs_setup(_metadata, &self->b, NEED_FAULTS);
+	bufs_setup(_metadata, &self->b, NEED_STALL);
 }
 
 FIXTURE_TEARDOWN(owner)
@@ -378,7 +379,7 @@ TEST_F(owner, blocks_in_flight_end)
 {
 	owner_start(_metadata, self, true);
 	owner_end(_metadata, self, variant);
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->b.dut, 0));
 	EXPECT_NE(0, fence_wait(self->fence, WAIT_MS));
 	EXPECT_TRUE(block_wait(&self->b.blk[1], WAIT_MS));
 }
@@ -398,7 +399,7 @@ TEST_F(owner, next_one_reads_after_blocks_in_flight)
 	owner_end(_metadata, self, variant);
 	next_opens(_metadata, &self->b);
 	ASSERT_EQ(0, dut_disable(&self->b.dut));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&self->b.dut, 0));
 	expect_read_mode_works(_metadata, &self->b.dut);
 	expect_dmabuf_mode_works(_metadata, &self->b.dut);
 }
@@ -412,7 +413,7 @@ TEST_F(owner, next_one_uses_dmabufs_beside_blocks_in_flight)
 	owner_end(_metadata, self, variant);
 	next_opens(_metadata, b);
 	test_cmd_attach(b->dut.fd, b->blk[2].fd);
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	expect_transfer(_metadata, &b->dut, &b->blk[2]);
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
@@ -629,7 +630,7 @@ FIXTURE(disable) {
 
 FIXTURE_SETUP(disable)
 {
-	bufs_setup(_metadata, &self->b, NEED_FAULTS);
+	bufs_setup(_metadata, &self->b, NEED_STALL);
 	attach_all(_metadata, &self->b);
 }
 
@@ -665,7 +666,7 @@ TEST_F(disable, aborted_blocks_can_be_enqueued_again)
 	for (i = 1; i < NUM_BLOCKS; i++)
 		ASSERT_EQ(0, enqueue(b, i));
 	ASSERT_EQ(0, dut_disable(&b->dut));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 
 	for (i = 0; i < NUM_BLOCKS; i++)
 		EXPECT_EQ(0, enqueue(b, i));
@@ -713,7 +714,7 @@ TEST_F(disable, queued_after_an_abort_starts_at_the_next_enable)
 	aborted = stall(_metadata, b, 0);
 	ASSERT_EQ(0, dut_disable(&b->dut));
 	EXPECT_EQ(-ECANCELED, fence_wait(aborted, WAIT_MS));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 
 	ASSERT_EQ(0, enqueue(b, 1));
 	queued = fence_export(&b->blk[1]);
@@ -792,7 +793,7 @@ TEST_F(mode, read_before_the_first_enable_is_ebusy)
 {
 	struct bufs *b = &self->b;
 
-	if (!b->dut.faults)
+	if (!b->dut.stall)
 		SKIP(return, "no driver that we may unbind");
 
 	dut_close_fd(&b->dut);
@@ -833,10 +834,10 @@ TEST_F(mode, attach_wakes_a_read_that_sleeps)
 	struct bufs *b = &self->b;
 	struct sleeper s;
 
-	if (!b->dut.faults)
+	if (!b->dut.stall)
 		SKIP(return, "cannot hold the samples back");
 
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	ASSERT_TRUE(sleeper_start(&s, read_block, b));
 	ASSERT_EQ(0, dut_disable(&b->dut));
@@ -930,7 +931,7 @@ FIXTURE(unbind) {
 
 FIXTURE_SETUP(unbind)
 {
-	bufs_setup(_metadata, &self->b, NEED_REBIND | NEED_FAULTS);
+	bufs_setup(_metadata, &self->b, NEED_REBIND | NEED_STALL);
 }
 
 /* Leaves the open buffer, of a device that is gone, in self->old.fd. */
@@ -1073,7 +1074,7 @@ TEST_F_TIMEOUT(unbind, wakes_read, 60)
 	unsigned int i, j;
 
 	for (i = 0; i < 8; i++) {
-		ASSERT_EQ(0, fault_set("stall", 1));
+		ASSERT_EQ(0, dut_stall(&b->dut, 1));
 		ASSERT_EQ(0, dut_enable(&b->dut));
 		copy = *b;
 		for (j = 0; j < ARRAY_SIZE(s); j++)
@@ -1211,7 +1212,7 @@ TEST_F(unbind, close_then_bind_works)
 	unbind(_metadata, self);
 	EXPECT_EQ(0, close(self->old.fd));
 	self->old.fd = -1;
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 
 	rebind(_metadata, self);
 	expect_read_mode_works(_metadata, &b->dut);
@@ -1360,13 +1361,13 @@ TEST_F_TIMEOUT(suspend, blocks_in_flight_end, 60)
 	struct bufs *b = &self->b;
 	int fence;
 
-	if (!b->dut.faults)
+	if (!b->dut.stall)
 		SKIP(return, "cannot hold a transfer back");
 
 	fence = stall(_metadata, b, 0);
 	suspend(_metadata, "devices");
 	EXPECT_EQ(0, fence_status(fence));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	close(fence);
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
@@ -1397,7 +1398,7 @@ static int stream_main(void *arg)
 		    block_begin_read(&b->blk[i]))
 			return -1;
 		/* Without a rate nothing is lost while the system is down. */
-		good = !b->dut.faults ? SIZE / 4 :
+		good = !b->dut.stall ? SIZE / 4 :
 		       counter_check(b->blk[i].map, SIZE / 4, &st->next,
 				     &st->started);
 		if (block_end_read(&b->blk[i]) || good != SIZE / 4 ||

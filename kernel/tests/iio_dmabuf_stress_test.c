@@ -201,7 +201,7 @@ static int session(FIXTURE_DATA(stress_kill) *self, enum step last)
 				ret = iio_attach(b->dut.fd, b->blk[i].fd);
 			else if (step == ENQUEUED)
 				ret = enqueue(b, i);
-			else if (step == IN_FLIGHT && !b->dut.faults)
+			else if (step == IN_FLIGHT && !b->dut.stall)
 				ret = !block_wait(&b->blk[i], WAIT_MS) ||
 				      enqueue(b, i);
 			else if (step == DETACHED)
@@ -252,8 +252,8 @@ static void kill_at(struct __test_metadata *_metadata,
 	pid_t pid;
 
 	for (i = 0; i < 10; i++) {
-		if (b->dut.faults)
-			ASSERT_EQ(0, fault_set("stall", 1));
+		if (b->dut.stall)
+			ASSERT_EQ(0, dut_stall(&b->dut, 1));
 		pid = fork_owner(_metadata, self);
 		if (!pid) {
 			if (session(self, step))
@@ -265,13 +265,13 @@ static void kill_at(struct __test_metadata *_metadata,
 		kill_owner(_metadata, pid);
 
 		/* On every other one the transfers end before the disable. */
-		if (b->dut.faults && i & 1)
-			ASSERT_EQ(0, fault_set("stall", 0));
+		if (b->dut.stall && i & 1)
+			ASSERT_EQ(0, dut_stall(&b->dut, 0));
 		ASSERT_EQ(0, dut_disable(&b->dut));
 		expect_blocks_idle(_metadata, b);
 	}
-	if (b->dut.faults)
-		ASSERT_EQ(0, fault_set("stall", 0));
+	if (b->dut.stall)
+		ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	expect_usable(_metadata, b);
 	expect_nothing_left(_metadata, &self->before);
 	printf("# %d kills: %s\n", i, step_names[step]);

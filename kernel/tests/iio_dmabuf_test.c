@@ -828,8 +828,8 @@ FIXTURE_SETUP(enqueue_stalled)
 {
 	struct bufs *b = &self->bufs;
 
-	bufs_setup(_metadata, b, NEED_FAULTS);
-	ASSERT_EQ(0, fault_set("stall", 1));
+	bufs_setup(_metadata, b, NEED_STALL);
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	test_cmd_attach(b->dut.fd, b->a.fd);
 	test_cmd_attach(b->dut.fd, b->b.fd);
 	ASSERT_EQ(0, dut_enable(&b->dut));
@@ -855,7 +855,7 @@ TEST_F(enqueue_stalled, in_flight_is_ebusy_at_once)
 	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
 
 	EXPECT_EQ(0, fence_status(fence));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	expect_transfer(_metadata, &b->dut, &b->a);
 	close(fence);
@@ -866,7 +866,7 @@ TEST_F(enqueue_stalled, attach_of_a_block_in_flight_is_ebusy)
 	struct bufs *b = &self->bufs;
 
 	test_err_attach(EBUSY, b->dut.fd, b->a.fd);
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
 }
 
@@ -876,17 +876,17 @@ TEST_F(enqueue_stalled, one_fence_each)
 	int first = fence_export(&b->a), second;
 
 	ASSERT_GE(first, 0);
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(first, WAIT_MS));
 
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
 	second = fence_export(&b->a);
 	ASSERT_GE(second, 0);
 	EXPECT_EQ(1, fence_status(first));
 	EXPECT_EQ(0, fence_wait(second, QUIET_MS));
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(second, WAIT_MS));
 	close(first);
 	close(second);
@@ -903,7 +903,7 @@ TEST_F(enqueue_stalled, cpu_access_waits)
 	struct sleeper s;
 
 	ASSERT_TRUE(sleeper_start(&s, begin_read, &b->a));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(0, s.ret);
 	EXPECT_EQ(0, block_end_read(&b->a));
@@ -925,9 +925,9 @@ FIXTURE_SETUP(enqueue_foreign)
 	struct bufs *b = &self->bufs;
 	int fence;
 
-	bufs_setup(_metadata, b, NEED_FAULTS);
+	bufs_setup(_metadata, b, NEED_STALL);
 	ASSERT_EQ(0, block_alloc(&self->c, SIZE));
-	ASSERT_EQ(0, fault_set("stall", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	test_cmd_attach(b->dut.fd, b->a.fd);
 	test_cmd_attach(b->dut.fd, b->b.fd);
 	ASSERT_EQ(0, dut_enable(&b->dut));
@@ -960,7 +960,7 @@ TEST_F(enqueue_foreign, nonblock_is_eagain)
 	dut_nonblock(&b->dut, true);
 	test_err_enqueue(EAGAIN, b->dut.fd, b->b.fd, SIZE);
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
 	test_cmd_enqueue(b->dut.fd, b->b.fd, SIZE);
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
@@ -972,7 +972,7 @@ TEST_F(enqueue_foreign, is_waited_for)
 	struct sleeper s;
 
 	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(0, s.ret);
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
@@ -995,7 +995,7 @@ TEST_F(enqueue_foreign, signal_is_eintr_and_changes_nothing)
 	EXPECT_EQ(-1, s.ret);
 	EXPECT_EQ(EINTR, s.err);
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
 	expect_transfer(_metadata, &b->dut, &b->b);
 }
@@ -1016,7 +1016,7 @@ TEST_F(enqueue_foreign, signal_with_restart_goes_on_waiting)
 		/* A plain -EINTR is allowed as well. */
 		TH_LOG("returned %d, errno %d", s.ret, s.err);
 	}
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(0, s.ret);
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
@@ -1038,7 +1038,7 @@ TEST_F(enqueue_foreign, kill_ends_the_wait)
 			       WAIT_MS));
 	EXPECT_TRUE(WIFSIGNALED(status));
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
 	expect_transfer(_metadata, &b->dut, &b->b);
 }
@@ -1055,7 +1055,7 @@ TEST_F(enqueue_foreign, detach_meanwhile)
 	test_cmd_detach(b->dut.fd, b->b.fd);
 	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	if (s.ret)
 		EXPECT_EQ(EPERM, s.err);
@@ -1082,7 +1082,7 @@ TEST_F(enqueue_foreign, the_wait_holds_no_lock)
 	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
 	EXPECT_FALSE(s.done);
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(0, s.ret);
 }
@@ -1103,7 +1103,7 @@ TEST_F(enqueue_foreign, two_waiters_one_wins)
 	EXPECT_EQ(-1, s.ret + t.ret);
 	EXPECT_EQ(EBUSY, s.ret ? s.err : t.err);
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
 }
@@ -1328,8 +1328,8 @@ FIXTURE_SETUP(detach_in_flight)
 {
 	struct bufs *b = &self->bufs;
 
-	bufs_setup(_metadata, b, NEED_FAULTS);
-	ASSERT_EQ(0, fault_set("stall", 1));
+	bufs_setup(_metadata, b, NEED_STALL);
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	test_cmd_attach(b->dut.fd, b->a.fd);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
@@ -1352,7 +1352,7 @@ TEST_F(detach_in_flight, ends_normally)
 	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
 	test_err_enqueue(EPERM, b->dut.fd, b->a.fd, SIZE);
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	close(fence);
 }
@@ -1369,7 +1369,7 @@ TEST_F(detach_in_flight, can_be_attached_again)
 	dut_nonblock(&b->dut, true);
 	test_err_enqueue(EAGAIN, b->dut.fd, b->a.fd, SIZE);
 
-	ASSERT_EQ(0, fault_set("stall", 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
 	expect_transfer(_metadata, &b->dut, &b->a);
 }

@@ -190,7 +190,7 @@ static void verify(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, block_begin_read(blk));
 
 	/* On a source with a clock of its own blocks need not join. */
-	if (!self->dut.faults)
+	if (!self->dut.stall)
 		self->started = false;
 	ASSERT_EQ(words, counter_check(blk->map, words, &self->next,
 				       &self->started));

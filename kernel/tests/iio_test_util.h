@@ -147,6 +147,7 @@ static inline int file_read(const char *path, char *text, size_t size)
 /* ---------------------------------------------- faults of the dummy DMA */
 
 #define FAULT_DIR	"/sys/kernel/debug/dma-dummy/"
+#define BOARD_HOLD	"/sys/kernel/debug/board-adc/rx_hold"
 
 static inline bool fault_exists(const char *name)
 {
@@ -280,8 +281,9 @@ static inline bool fail_nth_disarm(int fd)
 
 #define NEED_DMABUF	(1 << 0)	/* the DMABUF ioctls */
 #define NEED_FAULTS	(1 << 1)	/* the dummy DMA controller's debugfs */
-#define NEED_REBIND	(1 << 2)	/* a driver that can be unbound */
-#define NEED_BUFINFO	(1 << 3)	/* debugfs of dma-buf */
+#define NEED_STALL	(1 << 2)	/* transfers that can be held back */
+#define NEED_REBIND	(1 << 3)	/* a driver that can be unbound */
+#define NEED_BUFINFO	(1 << 4)	/* debugfs of dma-buf */
 
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
 #define MAX_CHANNELS	16
@@ -291,7 +293,12 @@ struct iio_dut {
 	char driver[PATH_MAX];		/* its parent's driver */
 	char parent[NAME_MAX];		/* its parent's name */
 	char node[NAME_MAX];		/* its character device */
-	bool faults;
+	bool faults;			/* on the dummy DMA controller */
+	/*
+	 * The file that holds transfers back. Who has one is there for tests: it may be
+	 * unbound, and its samples wait to be taken.
+	 */
+	const char *stall;
 	int fd;				/* the buffer, -1 if closed */
 	unsigned int align;		/* bytes */
 	unsigned int scan_bytes;
@@ -391,8 +398,25 @@ static inline bool dut_find(struct iio_dut *dut)
 		dut->driver[0] = '\0';
 	dut->faults = !strcmp(dut->parent, "adc-dummy") &&
 		      fault_exists("stall");
+	dut->stall = dut->faults ? FAULT_DIR "stall" :
+		     !access(BOARD_HOLD, W_OK) ? BOARD_HOLD : NULL;
 
 	return true;
+}
+
+/* Holds the transfers back, or lets them go on */
+static inline int dut_stall(const struct iio_dut *dut, bool on)
+{
+	return file_write(dut->stall, on ? "1" : "0");
+}
+
+static inline bool dut_stalled(const struct iio_dut *dut)
+{
+	char text[16] = "0";
+
+	file_read(dut->stall, text, sizeof(text));
+
+	return text[0] == '1';
 }
 
 /* Returns the buffer's fd, or -errno */
@@ -516,7 +540,7 @@ static inline void dut_scan_restore(const struct iio_dut *dut)
 		dut_attr_write(dut, attr, dut->saved_en[i]);
 	}
 	dut_attr_write(dut, "buffer0/length", dut->saved_length);
-	if (dut->faults)
+	if (dut->stall)
 		dut_attr_write(dut, "sampling_frequency", dut->saved_rate);
 }
 
@@ -589,13 +613,16 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 		SKIP_SETUP("no IIO device %s", dut_name());
 	if ((needs & NEED_FAULTS) && !dut->faults)
 		SKIP_SETUP("%s is not on the dummy DMA controller", dut_name());
+	if ((needs & NEED_STALL) && !dut->stall)
+		SKIP_SETUP("%s cannot hold transfers back", dut_name());
 	if ((needs & NEED_REBIND) && !dut->driver[0])
 		SKIP_SETUP("%s has no driver to unbind", dut_name());
 	if ((needs & NEED_BUFINFO) && access(BUFINFO, R_OK))
 		SKIP_SETUP("no " BUFINFO);
 
-	if (dut->faults && (fault_get("stall") == 1 || dut_enabled(dut))) {
+	if (dut->stall && (dut_stalled(dut) || dut_enabled(dut))) {
 		fault_reset();
+		dut_stall(dut, false);
 		dut_disable(dut);
 		dut_unbind(dut);
 		ASSERT_TRUE(dut_rebind(dut));
@@ -606,7 +633,7 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 				   sizeof(dut->saved_length)));
 	dut_attr_read(dut, "sampling_frequency", dut->saved_rate,
 		      sizeof(dut->saved_rate));
-	if (dut->faults)
+	if (dut->stall)
 		dut_attr_write(dut, "sampling_frequency", "0");
 	if (!dut_attr_read(dut, "buffer0/length_align_bytes", text, 32))
 		dut->align = atoi(text);
@@ -631,9 +658,11 @@ static inline void dut_teardown(struct __test_metadata *_metadata,
 	merged_reset();
 	if (dut->faults)
 		fault_reset();
+	if (dut->stall)
+		dut_stall(dut, false);
 	dut_disable(dut);
 	dut_close_fd(dut);
-	if (test_failed(_metadata) && dut->faults) {
+	if (test_failed(_metadata) && dut->stall) {
 		dut_unbind(dut);
 		dut_rebind(dut);
 		return;
