@@ -812,6 +812,11 @@ void axi_dmac_inject(struct axi_dmac *s, const struct axi_dmac_faults *faults, u
     update_running(s, s->last_time);
 }
 
+void axi_dmac_disarm(struct axi_dmac *s)
+{
+    s->faults = (struct axi_dmac_faults) { 0 };
+}
+
 void axi_dmac_spurious_irq(struct axi_dmac *s, uint64_t now)
 {
     axi_dmac_advance(s, now);

@@ -210,6 +210,8 @@ void axi_dmac_advance(struct axi_dmac *s, uint64_t now);
 
 /* Applies the faults to the active request if there is one, else to the next. */
 void axi_dmac_inject(struct axi_dmac *s, const struct axi_dmac_faults *faults, uint64_t now);
+/* Takes back what no transfer has taken yet. */
+void axi_dmac_disarm(struct axi_dmac *s);
 /* Raises the line with nothing pending; it falls when the driver looks at IRQ_PENDING. */
 void axi_dmac_spurious_irq(struct axi_dmac *s, uint64_t now);
 

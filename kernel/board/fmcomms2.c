@@ -233,6 +233,10 @@ void fmcomms2_fault(struct fmcomms2 *b, enum fmcomms2_dir dir, uint32_t bits, ui
     };
 
     fmcomms2_advance(b, now);
+    if (!bits) {
+        axi_dmac_disarm(d);
+        return;
+    }
     axi_dmac_inject(d, &f, now);
     if (bits & FMC2_FAULT_SPURIOUS_IRQ) {
         axi_dmac_spurious_irq(d, now);

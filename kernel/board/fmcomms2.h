@@ -118,7 +118,7 @@ void fmcomms2_write(struct fmcomms2 *b, enum fmcomms2_block block, uint32_t offs
 uint64_t fmcomms2_next_event(struct fmcomms2 *b);
 void fmcomms2_advance(struct fmcomms2 *b, uint64_t now);
 
-/* As a write to the fault register; FMC2_FAULT_*. */
+/* As a write to the fault register; FMC2_FAULT_*, or 0 to take back what is armed. */
 void fmcomms2_fault(struct fmcomms2 *b, enum fmcomms2_dir dir, uint32_t faults, uint64_t now);
 
 #endif

@@ -656,6 +656,26 @@ static void faults_are_taken_once(void)
     EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_RX_TRANSFERS), 2);
 }
 
+static void faults_can_be_taken_back(void)
+{
+    setup(0);
+    bring_up_adc(4);
+    start_dma(FMCOMMS2_RX_DMAC);
+    wr(FMCOMMS2_CTRL, FMC2_RX_FAULT, FMC2_FAULT_HANG | FMC2_FAULT_EARLY_END | FMC2_FAULT_LATE_IRQ);
+    wr(FMCOMMS2_CTRL, FMC2_RX_FAULT, 0);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_RX_FAULT), 0);
+    submit(FMCOMMS2_RX_DMAC, 0, 0x1000);
+    run_event();
+    EXPECT(t.irq[FMCOMMS2_RX]);
+    EXPECT(counts(0, 0x1000));
+    /* What a transfer has taken is its own. */
+    wr(FMCOMMS2_CTRL, FMC2_RX_FAULT, FMC2_FAULT_HANG);
+    submit(FMCOMMS2_RX_DMAC, 0, 0x1000);
+    wr(FMCOMMS2_CTRL, FMC2_RX_FAULT, 0);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_RX_FAULT), FMC2_FAULT_HANG);
+    EXPECT_EQ(fmcomms2_next_event(&t.b), AXI_DMAC_NEVER);
+}
+
 static void fault_hang_shows_until_abort(void)
 {
     setup(0);
@@ -828,7 +848,7 @@ int main(void)
         T(rate_change_keeps_the_stream), T(hold_loses_nothing), T(hold_is_kept), T(unlimited_never_loses),
         T(core_in_reset_is_silent),
         T(pn9_on_channel_0), T(pn_monitor), T(bist_pattern), T(fault_overflow), T(faults_are_taken_once),
-        T(fault_hang_shows_until_abort), T(fault_spurious), T(transmit), T(transmit_needs_the_channel),
+        T(faults_can_be_taken_back), T(fault_hang_shows_until_abort), T(fault_spurious), T(transmit), T(transmit_needs_the_channel),
         T(transmit_cyclic), T(both_directions), T(repeatable), T(bad_configurations),
     };
 

@@ -109,6 +109,55 @@ TEST_F(order, attach_and_detach_leave_a_block_in_flight_alone)
 	close(fence);
 }
 
+/*
+ * As libiio 1.x goes about it. Everything is attached and queued before the buffer is
+ * enabled. In the end it writes another 1 to "enable", frees the blocks, of which some are
+ * in flight, and closes the buffer; only then does it disable that.
+ */
+TEST_F(order, of_libiio_1)
+{
+	struct bufs *b = &self->b;
+	bool started = false;
+	struct pollfd pfd;
+	uint32_t next;
+	int i, n;
+
+	for (i = 0; i < NUM_BLOCKS; i++) {
+		ASSERT_EQ(0, block_begin_read(&b->blk[i]));
+		test_cmd_attach(b->dut.fd, b->blk[i].fd);
+	}
+	for (i = 0; i < NUM_BLOCKS; i++) {
+		ASSERT_EQ(0, block_end_read(&b->blk[i]));
+		ASSERT_EQ(0, enqueue(b, i));
+	}
+	ASSERT_EQ(0, dut_enable(&b->dut));
+
+	for (n = 0; n < 4 * NUM_BLOCKS; n++) {
+		i = n % NUM_BLOCKS;
+		pfd = (struct pollfd){ .fd = b->blk[i].fd, .events = POLLOUT };
+		ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
+		ASSERT_EQ(POLLOUT, pfd.revents);
+		ASSERT_EQ(0, block_begin_read(&b->blk[i]));
+		if (!b->dut.stall)
+			started = false;
+		EXPECT_COUNTER(b->blk[i].map, SIZE, &next, &started);
+		ASSERT_EQ(0, block_end_read(&b->blk[i]));
+		ASSERT_EQ(0, enqueue(b, i));
+	}
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < NUM_BLOCKS; i++) {
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+		block_free(&b->blk[i]);
+	}
+	dut_close_fd(&b->dut);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+
+	next_opens(_metadata, b);
+	expect_read_mode_works(_metadata, &b->dut);
+	expect_dmabuf_mode_works(_metadata, &b->dut);
+}
+
 /* ----------------------------------------------------------------- pinned */
 
 FIXTURE(pinned) {

@@ -147,7 +147,6 @@ static inline int file_read(const char *path, char *text, size_t size)
 /* ---------------------------------------------- faults of the dummy DMA */
 
 #define FAULT_DIR	"/sys/kernel/debug/dma-dummy/"
-#define BOARD_HOLD	"/sys/kernel/debug/board-adc/rx_hold"
 
 static inline bool fault_exists(const char *name)
 {
@@ -189,6 +188,20 @@ static inline void fault_reset(void)
 
 	for (i = 0; i < ARRAY_SIZE(faults); i++)
 		fault_set(faults[i], 0);
+}
+
+/* ---------------------------------------- faults of the emulated board */
+
+#define BOARD_DIR	"/sys/kernel/debug/board-adc/"
+
+static inline int board_set(const char *name, unsigned int val)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), BOARD_DIR "%s", name);
+	snprintf(text, sizeof(text), "%u", val);
+
+	return file_write(path, text);
 }
 
 /* --------------------------------------------- faults of the dummy exporter */
@@ -399,7 +412,7 @@ static inline bool dut_find(struct iio_dut *dut)
 	dut->faults = !strcmp(dut->parent, "adc-dummy") &&
 		      fault_exists("stall");
 	dut->stall = dut->faults ? FAULT_DIR "stall" :
-		     !access(BOARD_HOLD, W_OK) ? BOARD_HOLD : NULL;
+		     !access(BOARD_DIR "rx_hold", W_OK) ? BOARD_DIR "rx_hold" : NULL;
 
 	return true;
 }
@@ -417,6 +430,17 @@ static inline bool dut_stalled(const struct iio_dut *dut)
 	file_read(dut->stall, text, sizeof(text));
 
 	return text[0] == '1';
+}
+
+/* No faults any more, and nothing held back */
+static inline void dut_reset_faults(const struct iio_dut *dut)
+{
+	if (dut->faults)
+		fault_reset();
+	else if (dut->stall)
+		board_set("rx_fault", 0);
+	if (dut->stall)
+		dut_stall(dut, false);
 }
 
 /* Returns the buffer's fd, or -errno */
@@ -621,8 +645,7 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 		SKIP_SETUP("no " BUFINFO);
 
 	if (dut->stall && (dut_stalled(dut) || dut_enabled(dut))) {
-		fault_reset();
-		dut_stall(dut, false);
+		dut_reset_faults(dut);
 		dut_disable(dut);
 		dut_unbind(dut);
 		ASSERT_TRUE(dut_rebind(dut));
@@ -656,10 +679,7 @@ static inline void dut_teardown(struct __test_metadata *_metadata,
 				struct iio_dut *dut)
 {
 	merged_reset();
-	if (dut->faults)
-		fault_reset();
-	if (dut->stall)
-		dut_stall(dut, false);
+	dut_reset_faults(dut);
 	dut_disable(dut);
 	dut_close_fd(dut);
 	if (test_failed(_metadata) && dut->stall) {
