@@ -322,8 +322,6 @@ TEST_F(fault, descriptors_all_come_back)
 
 /* ---------------------------------------------------------------- read() */
 
-#define NO_FAULTS	"not on the dummy DMA controller"
-
 FIXTURE(read_fault) {
 	struct iio_dut dut;
 };

@@ -84,7 +84,6 @@ static int begin_read(void *arg)
 	return block_begin_read(arg);
 }
 
-#define NO_FAULTS	"not on the dummy DMA controller"
 #define NO_STALL	"a device whose transfers cannot be held back"
 #define NO_BUFINFO	"no dma-buf of ours in " BUFINFO
 #define NO_MODULES	"adc_dummy is no module, or not to be found"

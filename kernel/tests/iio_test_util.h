@@ -299,6 +299,7 @@ static inline bool fail_nth_disarm(int fd)
 #define NEED_BUFINFO	(1 << 4)	/* debugfs of dma-buf */
 
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
+#define NO_FAULTS	"not on the dummy DMA controller"
 #define MAX_CHANNELS	16
 
 struct iio_dut {
