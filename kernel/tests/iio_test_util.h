@@ -144,6 +144,18 @@ static inline int file_read(const char *path, char *text, size_t size)
 	return 0;
 }
 
+/* One of the files that tests turn like a lever */
+static inline int lever_set(const char *dir, const char *name,
+			    unsigned long long val)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	snprintf(text, sizeof(text), "%llu", val);
+
+	return file_write(path, text);
+}
+
 /* ---------------------------------------------- faults of the dummy DMA */
 
 #define FAULT_DIR	"/sys/kernel/debug/dma-dummy/"
@@ -159,12 +171,7 @@ static inline bool fault_exists(const char *name)
 
 static inline int fault_set(const char *name, unsigned long long val)
 {
-	char path[128], text[32];
-
-	snprintf(path, sizeof(path), FAULT_DIR "%s", name);
-	snprintf(text, sizeof(text), "%llu", val);
-
-	return file_write(path, text);
+	return lever_set(FAULT_DIR, name, val);
 }
 
 static inline long long fault_get(const char *name)
@@ -196,12 +203,13 @@ static inline void fault_reset(void)
 
 static inline int board_set(const char *name, unsigned int val)
 {
-	char path[128], text[32];
+	return lever_set(BOARD_DIR, name, val);
+}
 
-	snprintf(path, sizeof(path), BOARD_DIR "%s", name);
-	snprintf(text, sizeof(text), "%u", val);
-
-	return file_write(path, text);
+static inline void board_reset(void)
+{
+	board_set("rx_fault", 0);
+	board_set("rx_hold", 0);
 }
 
 /* --------------------------------------------- faults of the dummy exporter */
@@ -210,12 +218,7 @@ static inline int board_set(const char *name, unsigned int val)
 
 static inline int merged_set(const char *name, unsigned int val)
 {
-	char path[128], text[32];
-
-	snprintf(path, sizeof(path), MERGED_DIR "%s", name);
-	snprintf(text, sizeof(text), "%u", val);
-
-	return file_write(path, text);
+	return lever_set(MERGED_DIR, name, val);
 }
 
 static inline bool merged_exists(void)
@@ -439,9 +442,7 @@ static inline void dut_reset_faults(const struct iio_dut *dut)
 	if (dut->faults)
 		fault_reset();
 	else if (dut->stall)
-		board_set("rx_fault", 0);
-	if (dut->stall)
-		dut_stall(dut, false);
+		board_reset();
 }
 
 /* Returns the buffer's fd, or -errno */
