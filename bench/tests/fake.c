@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "fake.h"
 
-#include "../uapi.h"
+#include "uapi.h"
 
 #include <endian.h>
 #include <errno.h>

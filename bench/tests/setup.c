@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "setup.h"
 
-#include "../error.h"
-#include "../sysfs.h"
+#include "error.h"
+#include "sysfs.h"
 #include "fake.h"
 #include "ktap.h"
 

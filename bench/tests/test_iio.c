@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../error.h"
-#include "../exporter.h"
-#include "../iio.h"
+#include "error.h"
+#include "exporter.h"
+#include "iio.h"
 #include "fake.h"
 #include "ktap.h"
 

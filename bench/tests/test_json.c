@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../error.h"
-#include "../json.h"
-#include "../report.h"
+#include "error.h"
+#include "json.h"
+#include "report.h"
 #include "json_lint.h"
 #include "ktap.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Both transports, from open to close, on the fake kernel */
-#include "../error.h"
-#include "../measure.h"
-#include "../sysfs.h"
-#include "../wait.h"
+#include "error.h"
+#include "measure.h"
+#include "sysfs.h"
+#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"

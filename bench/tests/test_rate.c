@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The search of the highest rate: alone, and with runs on the fake kernel */
-#include "../error.h"
-#include "../rate.h"
-#include "../sysfs.h"
-#include "../wait.h"
+#include "error.h"
+#include "rate.h"
+#include "sysfs.h"
+#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The statistics of a sweep, and its order of runs on the fake kernel */
-#include "../error.h"
-#include "../spread.h"
-#include "../sweep.h"
-#include "../wait.h"
+#include "error.h"
+#include "spread.h"
+#include "sweep.h"
+#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
