@@ -7,6 +7,7 @@
 #include "iio.h"
 #include "measure.h"
 #include "options.h"
+#include "progress.h"
 #include "rate.h"
 #include "report.h"
 #include "sweep.h"
@@ -28,6 +29,7 @@ static struct iio_dev dev;
 static struct sweep sweep;
 static struct zerocopy zerocopy;
 static struct result results[2 * MAX_SIZES];
+static struct max_rate max_rates[2 * MAX_SIZES];
 
 static void print_error(const char *text)
 {
@@ -125,8 +127,8 @@ static int run_benchmark(struct report *rep)
 				return status;
 
 			ret = measure(&cfg, &dev, order[t], cfg.sizes[i], r,
-				      report_progress);
-			report_progress_end();
+				      progress_show);
+			progress_end();
 			rep->nresults++;
 			if (ret && !status)
 				status = ret;
@@ -146,14 +148,16 @@ static int find_rates(struct report *rep)
 	int ret;
 
 	fail_clear();
-	ret = rate_limit(&dev, cfg.max_rate, &rep->max_rate);
+	ret = rate_limit(&dev, cfg.max_rate, &rep->rate_limit_hz);
+	rep->max_rate = max_rates;
 	for (i = 0; i < rep->nresults && !ret; i++) {
-		struct result *r = &results[i];
+		const struct result *r = &results[i];
 
 		if (r->status || !r->blocks)
 			continue;
-		ret = rate_find(&cfg, &dev, rep->max_rate, r, report_trial);
-		report_progress_end();
+		ret = rate_find(&cfg, &dev, rep->rate_limit_hz, r, &max_rates[i],
+				progress_trial);
+		progress_end();
 	}
 	return ret;
 }
@@ -164,14 +168,14 @@ static int run_stream(struct report *rep)
 	enum transport t = cfg.transports & TR_DMABUF ? TR_DMABUF : TR_FILEIO;
 	int ret;
 
-	ret = measure(&cfg, &dev, t, cfg.sizes[0], r, report_progress);
+	ret = measure(&cfg, &dev, t, cfg.sizes[0], r, progress_show);
 	if (ret && !r->started && !cfg.transport_given) {
 		fprintf(stderr, RWBENCH_NAME ": file I/O is used, because %s\n",
 			r->error);
 		ret = measure(&cfg, &dev, TR_FILEIO, cfg.sizes[0], r,
-			      report_progress);
+			      progress_show);
 	}
-	report_progress_end();
+	progress_end();
 	rep->nresults = 1;
 	return ret;
 }
@@ -181,7 +185,7 @@ static int run_command(struct report *rep)
 	if (cfg.sweep) {
 		int ret = sweep_run(&sweep, &cfg, &dev, sweep_report_doing);
 
-		report_progress_end();
+		progress_end();
 		return ret;
 	}
 	return cfg.benchmark ? run_benchmark(rep) : run_stream(rep);
@@ -195,7 +199,7 @@ static int judge(const struct report *rep)
 
 	for (i = 0; i < rep->nresults; i++) {
 		good &= verify_good(&results[i].verify);
-		interrupted |= results[i].interrupted;
+		interrupted |= results[i].interrupted || max_rates[i].interrupted;
 	}
 	if (!good)
 		return fail(ST_DATA, "data was lost or is wrong");
@@ -220,11 +224,11 @@ static int first_failure(const struct report *rep, int status)
 	for (i = 0; i < rep->nresults; i++) {
 		const struct result *r = &results[i];
 
-		if (r->status != status && r->max_rate.status != status)
+		if (r->status != status && max_rates[i].status != status)
 			continue;
 		fail_clear();
 		return fail(status, "%s", r->status == status ? r->error :
-			    r->max_rate.error);
+			    max_rates[i].error);
 	}
 	return status;
 }
@@ -238,7 +242,7 @@ static int run(struct report *rep)
 		rep->dev = &dev;
 	if (!ret) {
 		rep->rate = iio_rate(&dev);
-		report_progress_init(&cfg, text_stream());
+		progress_init(&cfg, text_stream());
 		ret = run_command(rep);
 		err = cfg.find_max_rate ? find_rates(rep) : 0;
 		if (!ret)

@@ -132,9 +132,10 @@ int rate_limit(struct iio_dev *dev, uint64_t asked, uint64_t *limit)
 struct seeker {
 	struct cfg cfg;
 	struct iio_dev *dev;
-	struct result *r;
+	const struct result *r;
+	struct max_rate *found;
 	uint64_t top;		/* the first rate that was tried */
-	void (*progress)(const struct result *r, uint64_t hz);
+	rate_progress_fn progress;
 };
 
 /* Loss leaves runs of the counter between the holes; other data has none */
@@ -165,7 +166,7 @@ static int loses_nothing(void *arg, uint64_t hz, uint64_t *actual, bool *good)
 	ret = measure(&s->cfg, s->dev, s->r->transport, s->r->block_bytes,
 		      &trial, NULL);
 	result_free(&trial);
-	s->r->max_rate.trials++;
+	s->found->trials++;
 	if (ret)
 		return ret;
 	if (trial.interrupted)
@@ -179,10 +180,13 @@ static int loses_nothing(void *arg, uint64_t hz, uint64_t *actual, bool *good)
 }
 
 int rate_find(const struct cfg *cfg, struct iio_dev *dev, uint64_t limit,
-	      struct result *r, void (*progress)(const struct result *r, uint64_t hz))
+	      const struct result *r, struct max_rate *found,
+	      rate_progress_fn progress)
 {
-	struct seeker s = { .cfg = *cfg, .dev = dev, .r = r, .progress = progress };
-	struct max_rate *found = &r->max_rate;
+	struct seeker s = {
+		.cfg = *cfg, .dev = dev, .r = r, .found = found,
+		.progress = progress,
+	};
 	int ret;
 
 	s.cfg.duration_ns = cfg->trial_ns;
@@ -199,7 +203,7 @@ int rate_find(const struct cfg *cfg, struct iio_dev *dev, uint64_t limit,
 	ret = rate_search(limit / MIN_FRACTION, limit, cfg->resolution,
 			  loses_nothing, &s, &found->hz);
 	if (ret == -EINTR) {
-		r->interrupted = true;
+		found->interrupted = true;
 		return 0;
 	}
 	found->known = !ret;

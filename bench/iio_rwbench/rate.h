@@ -7,6 +7,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* The highest rate without loss, for one transport and block size */
+struct max_rate {
+	bool known;
+	uint64_t hz;			/* 0: each one lost something */
+	bool reached_limit;		/* no higher one was tried */
+	unsigned int trials;
+	bool interrupted;		/* by a signal */
+	int status;			/* of a search that failed */
+	char error[512];
+};
+
 /*
  * Tries @hz and says whether that was @good. A device may have no such rate and
  * take one near it, which is the @actual one. Returns 0 or what ends the search.
@@ -29,13 +40,16 @@ int rate_search(uint64_t min, uint64_t max, unsigned int percent,
 #define AD9361_RATE	61440000
 int rate_limit(struct iio_dev *dev, uint64_t asked, uint64_t *limit);
 
+/* Called before each trial at @hz, with the result of what is searched for */
+typedef void (*rate_progress_fn)(const struct result *r, uint64_t hz);
+
 /*
  * The highest sampling_frequency up to @limit at which no byte is lost, for the
- * transport and block size of @r, into @r->max_rate. Leaves the device at
- * another rate than before.
+ * transport and block size of @r. Leaves the device at another rate than before.
  */
 int rate_find(const struct cfg *cfg, struct iio_dev *dev, uint64_t limit,
-	      struct result *r, void (*progress)(const struct result *r, uint64_t hz));
+	      const struct result *r, struct max_rate *found,
+	      rate_progress_fn progress);
 
 /*
  * So many blocks a trial must have: a reader that is @percent too slow falls

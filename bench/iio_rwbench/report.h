@@ -3,7 +3,8 @@
 #define RWBENCH_REPORT_H
 
 #include "json.h"
-#include "measure.h"
+#include "rate.h"
+#include "result.h"
 
 #include <stdio.h>
 
@@ -14,8 +15,9 @@ struct report {
 	const struct cfg *cfg;
 	const struct iio_dev *dev;	/* NULL: none was found */
 	uint64_t rate;			/* sampling_frequency, during the run */
-	uint64_t max_rate;		/* where the search of the highest began */
-	struct result *result;
+	const struct result *result;
+	const struct max_rate *max_rate;	/* one for each result; NULL: not searched */
+	uint64_t rate_limit_hz;		/* where the search of the highest began */
 	size_t nresults;
 	int status;
 	const char *error;		/* NULL or empty: none */
@@ -35,14 +37,5 @@ void report_json(FILE *out, const struct report *rep);
 void report_json_begin(struct json *j, const struct report *rep,
 		       const char *schema, unsigned int version);
 void report_json_end(struct json *j, const struct report *rep);
-
-/* Rows with --interval, else a live line if standard error is a terminal */
-void report_progress_init(const struct cfg *cfg, FILE *rows);
-void report_progress(const struct result *r, uint64_t bytes, uint64_t ns);
-void report_trial(const struct result *r, uint64_t hz);
-
-/* A live line, if standard error is a terminal */
-void report_doing(const char *what);
-void report_progress_end(void);
 
 #endif

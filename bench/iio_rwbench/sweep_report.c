@@ -2,6 +2,7 @@
 #include "sweep_report.h"
 
 #include "json.h"
+#include "progress.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -302,5 +303,5 @@ void sweep_report_doing(const struct sweep *s, const struct point *p,
 	snprintf(what, sizeof(what), "run %u of %u: %s %s, %s", run + 1,
 		 s->cfg->plan.repeat,
 		 memory_name(p), size, work_name(p->work));
-	report_doing(what);
+	progress_doing(what);
 }

@@ -99,6 +99,9 @@ void xfer_step(struct xfer *x, enum step step);
  */
 int xfer_wait(struct xfer *x, int fd, int last, const char *what);
 
+/* How long a block may take, at the rate that the device has now */
+void xfer_set_timeout(struct xfer *x);
+
 /* The sentence for a wait that was too long */
 int xfer_no_data(const struct xfer *x);
 

@@ -58,8 +58,8 @@ static size_t count_good(const uint32_t *w, size_t n, uint32_t val)
  * Neighbours of the same kind are one event: many words of a long hole in the
  * data are found one by one.
  */
-static void report(struct verify *v, enum verify_kind kind, size_t word,
-		   uint64_t words, uint32_t got)
+static void add_event(struct verify *v, enum verify_kind kind, size_t word,
+		      uint64_t words, uint32_t got)
 {
 	uint64_t offset = v->received + word * VERIFY_WORD;
 	uint64_t bytes = words * VERIFY_WORD;
@@ -131,13 +131,13 @@ static size_t explain(struct verify *v, const struct scan *s, size_t i)
 	while (i < s->n && is_stale(s, i) && le32toh(s->w[i]) != v->next)
 		i++;
 	if (i > from) {
-		report(v, V_STALE, from, i - from, got);
+		add_event(v, V_STALE, from, i - from, got);
 		return i;
 	}
 
 	if (!goes_on(s, i)) {
 		/* Taken as damaged in its place, so the next one is due */
-		report(v, V_WRONG, i, 1, got);
+		add_event(v, V_WRONG, i, 1, got);
 		v->next += v->started;
 		return i + 1;
 	}
@@ -149,7 +149,7 @@ static size_t explain(struct verify *v, const struct scan *s, size_t i)
 	}
 
 	if (got - v->next < UINT32_C(1) << 31) {
-		report(v, V_LOST, i, got - v->next, got);
+		add_event(v, V_LOST, i, got - v->next, got);
 		v->next = got;
 		return i;
 	}
@@ -157,7 +157,7 @@ static size_t explain(struct verify *v, const struct scan *s, size_t i)
 	while (i < s->n && le32toh(s->w[i]) == got + (uint32_t)(i - from) &&
 	       le32toh(s->w[i]) != v->next)
 		i++;
-	report(v, V_REPEATED, from, i - from, got);
+	add_event(v, V_REPEATED, from, i - from, got);
 	return i;
 }
 
