@@ -34,11 +34,18 @@ static int sync_ioctl(int fd, uint64_t flags)
 	return ret ? -errno : 0;
 }
 
+/* Marks are written, and have to get out of the cache before the device writes */
+static uint64_t sync_direction(const struct xfer *x)
+{
+	return x->evidence.bits & EVIDENCE_MARK ? DMA_BUF_SYNC_RW :
+						  DMA_BUF_SYNC_READ;
+}
+
 static int sync_start(struct xfer *x, struct dmabuf_block *b)
 {
 	int ret;
 
-	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_START | sync_direction(x));
 	x->syscalls++;
 	xfer_step(x, STEP_SYNC);
 	if (!ret)
@@ -55,7 +62,7 @@ static int sync_end(struct xfer *x, struct dmabuf_block *b)
 
 	b->synced = false;
 	x->syscalls++;
-	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_END | sync_direction(x));
 	xfer_step(x, STEP_SYNC);
 	return ret;
 }
@@ -132,30 +139,57 @@ static int enqueue(struct xfer *x, struct dmabuf_block *b)
 		return -EINTR;
 	if (ret)
 		return enqueue_failed(x, -errno);
+	evidence_watch(&x->evidence, &b->evidence, b->fd, x->mark, &x->syscalls);
 	xfer_step(x, STEP_ENQUEUE);
 	return 0;
 }
 
 static int map_block(struct xfer *x, struct dmabuf_block *b)
 {
-	int ret;
-
 	b->data = mmap(NULL, x->block_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
 		       b->fd, 0);
-	if (b->data == MAP_FAILED) {
-		b->data = NULL;
-		return -errno;
-	}
-	if (x->cfg->verify == VERIFY_OFF)
+	if (b->data != MAP_FAILED)
 		return 0;
+	b->data = NULL;
+	return fail(ST_FAIL, "cannot map memory of %s: %s", x->exporter.name,
+		    strerror(errno));
+}
 
-	/* Memory that looks like nothing that the device sends */
-	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
-	if (!ret) {
-		verify_poison(b->data, x->block_bytes);
-		ret = sync_ioctl(b->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+/*
+ * Many exporters map a page only when it is touched. That is to happen here and not in
+ * the first round, whose time may count.
+ */
+static void touch_pages(void *data, size_t bytes)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	volatile char *byte = data;
+	size_t at;
+
+	for (at = 0; at < bytes; at += page)
+		byte[at] = 0;
+}
+
+/*
+ * What the CPU has written, be it the zeros of fresh memory, may still be in its cache,
+ * and would overwrite samples when it comes out of there. Not each exporter takes care of
+ * that when a device attaches itself. So each block has SYNC for writing before its first
+ * transfer, and after ATTACH, since heaps do this for the devices that are attached.
+ */
+static int prepare_memory(struct xfer *x, struct dmabuf_block *b)
+{
+	int ret;
+
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	if (ret)
+		return sync_failed(x, ret);
+	if (b->data) {
+		touch_pages(b->data, x->block_bytes);
+		if (x->cfg->verify != VERIFY_OFF)
+			verify_poison(b->data, x->block_bytes);
+		evidence_mark(&x->evidence, &b->evidence, b->data, x->block_bytes);
 	}
-	return ret;
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+	return ret ? sync_failed(x, ret) : 0;
 }
 
 static uint64_t alloc_bytes(const struct xfer *x)
@@ -175,11 +209,15 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 		return exporter_alloc_failed(&x->exporter, alloc_bytes(x), ret);
 	}
 
+	/* By the first of them, for all of the ring */
+	if (b == x->block)
+		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x),
+			       x->block_bytes, b->fd);
+
 	if (wants_sync(x)) {
 		ret = map_block(x, b);
 		if (ret)
-			return fail(ST_FAIL, "cannot map memory of %s: %s",
-				    x->exporter.name, strerror(-ret));
+			return ret;
 	}
 
 	/* The mapping that this makes is gone before the device gets the block */
@@ -190,7 +228,7 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
 		return attach_failed(x, -errno);
 	b->attached = true;
-	return 0;
+	return prepare_memory(x, b);
 }
 
 static void drop_blocks(struct xfer *x)
@@ -203,12 +241,13 @@ static void drop_blocks(struct xfer *x)
 		if (b->fd < 0)
 			continue;
 		sync_end(x, b);
+		evidence_drop(&b->evidence);
 		if (b->attached)
 			ioctl(x->fd, IIO_BUFFER_DMABUF_DETACH_IOCTL, &b->fd);
 		if (b->data)
 			munmap(b->data, x->block_bytes);
 		close(b->fd);
-		*b = (struct dmabuf_block){ .fd = -1 };
+		*b = (struct dmabuf_block){ .fd = -1, .evidence.sync_file = -1 };
 	}
 }
 
@@ -311,6 +350,11 @@ static int dmabuf_get(struct xfer *x, struct view *view)
 	view->data = b->data;
 	view->bytes = x->block_bytes;
 	view->slot = (int)x->next;
+	view->outcome = evidence_judge(&x->evidence, &b->evidence, b->data,
+				       x->block_bytes, &x->syscalls);
+	view->err = b->evidence.err;
+	if (outcome_is_bad(view->outcome))
+		evidence_look_closely(&x->evidence);
 	return 0;
 }
 
@@ -319,6 +363,8 @@ static int dmabuf_put(struct xfer *x)
 	struct dmabuf_block *b = &x->block[x->next];
 	int ret;
 
+	if (b->synced)
+		evidence_mark(&x->evidence, &b->evidence, b->data, x->block_bytes);
 	ret = sync_end(x, b);
 	if (ret)
 		return sync_failed(x, ret);

@@ -13,6 +13,7 @@
 
 #define MAX_INTERVALS	100000
 #define SETTLE_RINGS	16	/* warm-up goes on for no longer than this */
+#define HOPELESS_RINGS	16	/* so many rounds without one good transfer end a run */
 
 /* The measured part of a run, between warm-up and end */
 struct window {
@@ -28,6 +29,34 @@ struct window {
 	uint64_t tick;			/* begin of the running interval */
 	uint64_t tick_bytes;
 };
+
+static int bad_transfers(const struct result *r)
+{
+	char text[384];
+
+	outcomes_text(&r->outcomes, r->block_bytes, text, sizeof(text));
+	return fail(ST_FAIL, "%s", text);
+}
+
+/*
+ * Counts how the transfer ended. *@usable: the block may be counted and handed on. To
+ * --verify all is shown, since it says by itself, to the byte, what did not come.
+ */
+static int judge(struct xfer *x, const struct view *view, struct result *r, bool *usable)
+{
+	struct outcomes *all = &r->outcomes;
+	bool bad = outcome_is_bad(view->outcome);
+
+	outcomes_add(all, view->outcome, view->err);
+	all->means = x->evidence.bits;
+	all->sparing = x->evidence.sparing;
+	*usable = !bad || (x->cfg->verify != VERIFY_OFF && x->cfg->benchmark);
+	/* A stream with a hole in it is of no use to its reader */
+	if (bad && (!x->cfg->benchmark ||
+		    all->bad_in_a_row >= HOPELESS_RINGS * r->nblocks))
+		return bad_transfers(r);
+	return 0;
+}
 
 /* What is to be done with a block. Returns the status; *@bytes that arrived. */
 static int consume(struct xfer *x, const struct view *view, struct result *r,
@@ -136,14 +165,16 @@ static void window_tick(struct window *w, struct xfer *x, struct result *r,
 }
 
 static void window_add(struct window *w, struct xfer *x, struct result *r,
-		       uint64_t bytes)
+		       bool usable, uint64_t bytes)
 {
 	uint64_t now = now_ns();
 
-	hist_add(&r->times, now - w->last);
+	if (usable) {
+		hist_add(&r->times, now - w->last);
+		r->blocks++;
+		r->bytes += bytes;
+	}
 	w->last = x->mark = now;
-	r->blocks++;
-	r->bytes += bytes;
 }
 
 static void window_end(struct window *w, struct xfer *x, struct result *r)
@@ -186,8 +217,9 @@ static bool window_full(const struct window *w, const struct result *r)
 static int run(struct xfer *x, struct window *w, struct result *r,
 	       progress_fn progress)
 {
-	struct view view;
+	struct view view = { .err = 0 };
 	uint64_t bytes;
+	bool usable;
 	int ret;
 
 	for (;;) {
@@ -201,7 +233,12 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 		ret = x->ops->get(x, &view);
 		if (ret)
 			return ret;
-		ret = consume(x, &view, r, w->limit_bytes - r->bytes, &bytes);
+		ret = judge(x, &view, r, &usable);
+		if (ret)
+			return ret;
+		bytes = 0;
+		if (usable)
+			ret = consume(x, &view, r, w->limit_bytes - r->bytes, &bytes);
 		if (ret)
 			return ret;
 		ret = x->ops->put(x);
@@ -215,14 +252,14 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			r->warmup_bytes += bytes;
 			continue;
 		}
-		window_add(w, x, r, bytes);
+		window_add(w, x, r, usable, bytes);
 		if (window_full(w, r))
 			return 0;
 		window_tick(w, x, r, progress);
 	}
 }
 
-/* With mmap, nobody says whether a block was filled or given up */
+/* Whatever came before, the last blocks may have been given up */
 static int check_still_enabled(const struct xfer *x)
 {
 	if (iio_is_enabled(x->dev))
@@ -260,6 +297,8 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 	}
 	if (!ret)
 		ret = check_still_enabled(x);
+	if (!ret && r->outcomes.bad && x->cfg->verify == VERIFY_OFF)
+		ret = bad_transfers(r);
 	if (x->ops->id == TR_DMABUF)
 		memcpy(r->exporter, x->exporter.name, sizeof(r->exporter));
 	r->layout = x->layout;
@@ -284,7 +323,9 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 
 	x.exporter.fd = -1;
 	for (i = 0; i < MAX_BLOCKS; i++)
-		x.block[i].fd = -1;
+		x.block[i] = (struct dmabuf_block){
+			.fd = -1, .evidence.sync_file = -1,
+		};
 	memset(r, 0, sizeof(*r));
 	r->transport = transport;
 	r->block_bytes = block_bytes;

@@ -31,7 +31,7 @@ enum {
 	OPT_VERIFY, OPT_TOUCH, OPT_SYNC, OPT_JSON, OPT_INTERVAL, OPT_ROOT,
 	OPT_RATE, OPT_WARMUP, OPT_NOTE, OPT_FIND_MAX_RATE, OPT_MAX_RATE,
 	OPT_RESOLUTION, OPT_CPU, OPT_FILE, OPT_REPEAT, OPT_CONFIDENCE,
-	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG, OPT_FULL,
+	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG, OPT_FULL, OPT_EVIDENCE,
 };
 
 static const char short_options[] = ":hVu:b:s:i:t:r:T:wcB";
@@ -57,6 +57,7 @@ static const struct option long_options[] = {
 	{ "verify", optional_argument, NULL, OPT_VERIFY },
 	{ "touch", no_argument, NULL, OPT_TOUCH },
 	{ "sync", required_argument, NULL, OPT_SYNC },
+	{ "evidence", required_argument, NULL, OPT_EVIDENCE },
 	{ "json", optional_argument, NULL, OPT_JSON },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "root", required_argument, NULL, OPT_ROOT },
@@ -116,6 +117,11 @@ static const char help_text[] =
 "      --sync WHEN          block: DMA_BUF_IOCTL_SYNC around each block, as\n"
 "                           libiio does (default); access: only around real\n"
 "                           CPU access\n"
+"      --evidence HOW       how one knows that a DMABUF transfer was good: mark, what\n"
+"                           it overwrites at both ends of the block; fence, the\n"
+"                           kernel's word, three system calls a block; both of\n"
+"                           them (mark,fence); off. Default: mark where the CPU has\n"
+"                           access, else fence\n"
 "  -T, --timeout MS         give up after so long without data (default 5000,\n"
 "                           more if a block takes longer; 0: never)\n"
 "Length of the run\n"
@@ -327,6 +333,31 @@ static int parse_sync(struct cfg *cfg)
 	return 0;
 }
 
+static int take_evidence(const char *what, const char *item, void *arg)
+{
+	static const char *const words[] = { "mark", "fence", NULL };
+	struct cfg *cfg = arg;
+	int i = word(item, words);
+
+	if (i < 0)
+		return fail(ST_USAGE, "%s: \"%s\" is not mark, fence, mark,fence, auto or off",
+			    what, item);
+	cfg->evidence |= 1u << i;
+	return 0;
+}
+
+static int parse_evidence(struct cfg *cfg)
+{
+	cfg->evidence = 0;
+	if (!strcmp(optarg, "off"))
+		return 0;
+	if (!strcmp(optarg, "auto")) {
+		cfg->evidence = EVIDENCE_AUTO;
+		return 0;
+	}
+	return each_item("--evidence", optarg, take_evidence, cfg);
+}
+
 static int parse_uri(void)
 {
 	if (strcmp(optarg, "local:"))
@@ -388,6 +419,8 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return 0;
 	case OPT_SYNC:
 		return parse_sync(cfg);
+	case OPT_EVIDENCE:
+		return parse_evidence(cfg);
 	case OPT_JSON:
 		cfg->json = true;
 		cfg->json_file = optarg;
@@ -593,6 +626,7 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 	cfg->nblocks = DEFAULT_BLOCKS;
 	cfg->trigger_rate = DEFAULT_TRIGGER_HZ;
 	cfg->timeout_ms = DEFAULT_TIMEOUT_MS;
+	cfg->evidence = EVIDENCE_AUTO;
 	cfg->warmup = UINT32_MAX;
 	cfg->resolution = DEFAULT_RESOLUTION;
 	cfg->trial_ns = DEFAULT_TRIAL_MS * (uint64_t)(NSEC_PER_SEC / 1000);

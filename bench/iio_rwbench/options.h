@@ -26,6 +26,11 @@ enum transport {
 enum verify_mode { VERIFY_OFF, VERIFY_EDGES, VERIFY_FULL };
 enum sync_mode { SYNC_BLOCK, SYNC_ACCESS };
 
+/* How one knows that a transfer was good, see evidence.h. 0: not at all */
+#define EVIDENCE_MARK	(1u << 0)
+#define EVIDENCE_FENCE	(1u << 1)
+#define EVIDENCE_AUTO	(1u << 2)
+
 /* What the CPU does with each block. Each includes that it has access to it. */
 enum work_kind {
 	WORK_NONE, WORK_SYNC, WORK_READ, WORK_COPY, WORK_PIPE, WORK_FILE, WORKS,
@@ -78,6 +83,7 @@ struct cfg {
 	uint64_t alloc_unit;		/* DMABUFs are multiples of it; 0: any size */
 	const char *exporter;		/* NULL: the first that works */
 	enum sync_mode sync;
+	unsigned int evidence;		/* bits of EVIDENCE_... */
 	uint64_t timeout_ms;
 	bool timeout_given;
 

@@ -56,6 +56,38 @@ static const char *look_name(const struct cfg *cfg)
 	return "data not looked at";
 }
 
+static const char *means_name(const struct outcomes *all)
+{
+	if (all->sparing)
+		return "the block is ours again; some are looked at more closely: what their fence says";
+	switch (all->means) {
+	case EVIDENCE_MARK:
+		return "the marks at both ends of its block are overwritten";
+	case EVIDENCE_FENCE:
+		return "its fence says so";
+	case EVIDENCE_MARK | EVIDENCE_FENCE:
+		return "its fence says so, and the marks at both ends of its block are overwritten";
+	default:
+		return "the block is ours again: not known to be good";
+	}
+}
+
+/* By DMABUF; read() says by itself how much came */
+static void print_evidence(FILE *out, const struct report *rep)
+{
+	size_t i;
+
+	for (i = 0; i < rep->nresults; i++) {
+		const struct result *r = &rep->result[i];
+
+		if (r->transport != TR_DMABUF || !r->outcomes.total)
+			continue;
+		fprintf(out, "a transfer counts when %s\n",
+			means_name(&r->outcomes));
+		return;
+	}
+}
+
 static void print_search(FILE *out, const struct report *rep)
 {
 	const struct cfg *cfg = rep->cfg;
@@ -105,6 +137,7 @@ void report_header(FILE *out, const struct report *rep)
 		fprintf(out, "DMABUF: %u blocks from %s, SYNC around each %s\n",
 			cfg->nblocks, exporter ? exporter : "an exporter",
 			cfg->sync == SYNC_BLOCK ? "block" : "CPU access");
+	print_evidence(out, rep);
 	fprintf(out, "at least the first %u blocks of each run not counted; %s%s\n",
 		cfg->warmup, look_name(cfg),
 		cfg->verify && cfg->work == WORK_READ ? " and each byte read" : "");
@@ -282,6 +315,31 @@ static void print_events(FILE *out, const struct result *r)
 		fprintf(out, "  and %" PRIu64 " more\n", v->nevents - TEXT_EVENTS);
 }
 
+/* Beside the figures, whose blocks may not all have come */
+static void print_unknown(FILE *out, const struct result *r)
+{
+	char size[32];
+
+	if (r->transport != TR_DMABUF || !r->outcomes.count[OUT_UNKNOWN])
+		return;
+	format_size(size, sizeof(size), r->block_bytes);
+	fprintf(out, "%s %s: not known of %" PRIu64 " of %" PRIu64 " transfers whether they were good\n",
+		transport_name(r->transport), size,
+		r->outcomes.count[OUT_UNKNOWN], r->outcomes.total);
+}
+
+/* Where it has not failed for that already */
+static void print_bad(FILE *out, const struct result *r)
+{
+	char size[32], text[384];
+
+	if (r->status || !r->outcomes.bad)
+		return;
+	format_size(size, sizeof(size), r->block_bytes);
+	outcomes_text(&r->outcomes, r->block_bytes, text, sizeof(text));
+	fprintf(out, "%s %s: %s\n", transport_name(r->transport), size, text);
+}
+
 static void print_failure(FILE *out, const struct result *r)
 {
 	char size[32];
@@ -330,7 +388,7 @@ static void print_rows(FILE *out, const struct report *rep, print_row_fn print)
 void report_table(FILE *out, const struct report *rep)
 {
 	bool search = rep->cfg->find_max_rate;
-	bool dmabuf = false, interrupted = false;
+	bool interrupted = false;
 	size_t i;
 
 	fprintf(out, "%s%s", head1, head2);
@@ -342,10 +400,11 @@ void report_table(FILE *out, const struct report *rep)
 	for (i = 0; i < rep->nresults; i++) {
 		const struct result *r = &rep->result[i];
 
+		print_unknown(out, r);
+		print_bad(out, r);
 		print_events(out, r);
 		print_failure(out, r);
 		print_search_failure(out, rep, r);
-		dmabuf |= r->transport == TR_DMABUF && result_has_figures(r);
 		interrupted |= r->interrupted;
 		if (max_rate_of(rep, r))
 			interrupted |= max_rate_of(rep, r)->interrupted;
@@ -354,9 +413,6 @@ void report_table(FILE *out, const struct report *rep)
 		fputs("Ended early by a signal.\n", out);
 	if (rep->cfg->verify == VERIFY_OFF)
 		fputs("Loss was not looked for (--verify).\n", out);
-	if (dmabuf && rep->cfg->verify == VERIFY_OFF)
-		fputs("DMABUF does not report short blocks: each counts as full (--verify finds them).\n",
-		      out);
 }
 
 void report_stream(FILE *out, const struct result *r)
@@ -368,5 +424,6 @@ void report_stream(FILE *out, const struct result *r)
 		r->bytes, (double)r->elapsed_ns / 1e9,
 		mib_per_s(r->bytes, r->elapsed_ns), transport_name(r->transport),
 		r->exporter[0] ? " from " : "", r->exporter, size);
+	print_unknown(out, r);
 	print_events(out, r);
 }

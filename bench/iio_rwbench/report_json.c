@@ -5,6 +5,7 @@
 #include "machine.h"
 #include "version.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -111,6 +112,46 @@ static void json_verify(struct json *j, const struct result *r)
 	json_end_array(j);
 }
 
+static void json_means(struct json *j, const struct result *r)
+{
+	json_array(j, "evidence");
+	if (r->transport == TR_FILEIO)
+		json_str(j, NULL, "read");
+	if (r->outcomes.means & EVIDENCE_MARK)
+		json_str(j, NULL, "mark");
+	if (r->outcomes.means & EVIDENCE_FENCE)
+		json_str(j, NULL, "fence");
+	json_end_array(j);
+}
+
+static void json_outcomes(struct json *j, const struct result *r)
+{
+	const struct outcomes *all = &r->outcomes;
+	uint64_t i;
+
+	json_means(j, r);
+	json_str(j, "outcome", all->count[OUT_UNKNOWN] ? "not known" : "known");
+	json_object(j, "transfers");
+	for (i = 0; i < OUTCOMES; i++)
+		json_u64(j, outcome_name((enum outcome)i), all->count[i]);
+	json_end_object(j);
+	json_array(j, "bad_transfers");
+	for (i = 0; i < all->bad && i < OUTCOME_EVENTS; i++) {
+		const struct outcome_event *e = &all->event[i];
+
+		json_object(j, NULL);
+		json_str(j, "kind", outcome_name(e->kind));
+		json_u64(j, "block", e->block);
+		json_u64(j, "offset_bytes", e->block * r->block_bytes);
+		if (e->err)
+			json_str(j, "error", strerror(e->err));
+		else
+			json_null(j, "error");
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 static void json_unverified(struct json *j)
 {
 	json_null(j, "lost_bytes");
@@ -178,6 +219,7 @@ static void json_result(struct json *j, const struct result *r,
 	json_num(j, "mib_per_s", mib_per_s(r->bytes, r->elapsed_ns), 3);
 	json_u64(j, "blocks", r->blocks);
 	json_u64(j, "warmup_blocks", r->warmup);
+	json_outcomes(j, r);
 	if (r->verify.mode == VERIFY_OFF)
 		json_unverified(j);
 	else

@@ -6,6 +6,7 @@
 #define RWBENCH_RESULT_H
 
 #include "counters.h"
+#include "evidence.h"
 #include "exporter.h"
 #include "layout.h"
 #include "options.h"
@@ -50,6 +51,7 @@ struct result {
 	struct count instructions;
 	struct layout layout;
 	struct verify verify;
+	struct outcomes outcomes;	/* of the transfers, with the warm-up */
 
 	struct interval *interval;
 	size_t nintervals;

@@ -2,6 +2,7 @@
 #ifndef RWBENCH_TRANSPORT_H
 #define RWBENCH_TRANSPORT_H
 
+#include "evidence.h"
 #include "exporter.h"
 #include "iio.h"
 #include "layout.h"
@@ -20,6 +21,8 @@ struct view {
 	void *data;		/* NULL when the CPU has no access */
 	size_t bytes;
 	int slot;		/* place in the ring; -1: fresh memory each time */
+	enum outcome outcome;	/* of the transfer */
+	int err;		/* that the kernel gave as the reason, or 0 */
 };
 
 /* The steps of a block, for the time that each takes */
@@ -31,6 +34,7 @@ struct dmabuf_block {
 	uint64_t enqueued_at;
 	bool attached;
 	bool synced;		/* SYNC_START without its SYNC_END */
+	struct evidence evidence;
 };
 
 /* One running transfer */
@@ -63,6 +67,7 @@ struct xfer {
 	struct dmabuf_block block[MAX_BLOCKS];
 	unsigned int nblocks;
 	unsigned int next;
+	struct evidence_means evidence;
 	struct hist latency;	/* from ENQUEUE until poll() sees the block */
 	struct layout layout;
 };

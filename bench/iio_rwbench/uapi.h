@@ -10,6 +10,7 @@
 #include <linux/dma-heap.h>
 #include <linux/iio/buffer.h>
 #include <linux/ioctl.h>
+#include <linux/sync_file.h>
 #include <linux/types.h>
 #include <linux/udmabuf.h>
 

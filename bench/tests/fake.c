@@ -48,7 +48,9 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags);
 
 struct fake fake;
 
-enum kind { OTHER, BUFFER, DMABUF, COUNTER };
+enum kind { OTHER, BUFFER, DMABUF, COUNTER, SYNC_FILE };
+
+#define STUB_NS 1000	/* timestamp of the fence that stands for none */
 
 static struct {
 	enum kind kind;
@@ -59,9 +61,15 @@ static struct {
 	bool attached;
 	bool queued;
 	bool synced;
+	bool clean;		/* had SYNC for writing since it was made */
+	int of;			/* dma-buf of a sync file */
+	bool pending;
+	int status;		/* as SYNC_IOC_FILE_INFO tells it */
+	uint64_t when;
 } fds[MAX_FDS];
 static bool enabled;
 static uint64_t turns;
+static uint64_t signals;	/* of fences, which is their time */
 static uint64_t rate_hz;	/* that was set */
 static uint32_t next_word;
 static bool next_valid;
@@ -187,6 +195,8 @@ static int detach(int dmabuf)
 	return 0;
 }
 
+static void complete(int fd);
+
 static int enqueue(const struct iio_dmabuf *req)
 {
 	int fd = (int)req->fd;
@@ -204,11 +214,62 @@ static int enqueue(const struct iio_dmabuf *req)
 	}
 	if (fds[fd].synced)
 		mistake("ENQUEUE during CPU access");
+	if (!fds[fd].clean)
+		mistake("ENQUEUE of memory that was never out of the cache");
 	fds[fd].queued = true;
 	fds[fd].turn = ++turns;
 	fds[fd].used = req->bytes_used;
 	fake.queued++;
+	if (fake.late && enabled)
+		complete(fd);
 	return 0;
+}
+
+/* Of a dma-buf that nobody writes to it is the fence that stands for none */
+static int export_sync_file(int dmabuf, struct dma_buf_export_sync_file *arg)
+{
+	int fd;
+
+	if (fake.no_sync_file)
+		return err(ENOTTY);
+	fd = new_fd(eventfd(0, EFD_CLOEXEC), SYNC_FILE, 0);
+	fds[fd].of = dmabuf;
+	fds[fd].pending = fds[dmabuf].queued;
+	fds[fd].status = !fds[fd].pending;
+	fds[fd].when = fds[fd].pending ? 0 : STUB_NS;
+	fake.sync_files++;
+	fake.exports++;
+	arg->fd = fd;
+	return 0;
+}
+
+static int file_info(int fd, struct sync_file_info *info)
+{
+	struct sync_fence_info *fence = (void *)(uintptr_t)info->sync_fence_info;
+
+	/* Where there are two fences, the kernel says "signalled" whatever their errors */
+	if (!info->num_fences) {
+		mistake("FILE_INFO without a list of fences");
+		return err(EINVAL);
+	}
+	info->num_fences = 1;
+	info->status = fence->status = fds[fd].status;
+	fence->timestamp_ns = fds[fd].when;
+	return 0;
+}
+
+static void signal_fences(int dmabuf, int status)
+{
+	int fd;
+
+	signals++;
+	for (fd = 0; fd < MAX_FDS; fd++) {
+		if (fds[fd].kind != SYNC_FILE || fds[fd].of != dmabuf || !fds[fd].pending)
+			continue;
+		fds[fd].pending = false;
+		fds[fd].status = status;
+		fds[fd].when = STUB_NS + signals;
+	}
 }
 
 static int cpu_access(int fd, const struct dma_buf_sync *sync)
@@ -220,6 +281,7 @@ static int cpu_access(int fd, const struct dma_buf_sync *sync)
 	if (end != fds[fd].synced)
 		mistake("SYNC out of order");
 	fds[fd].synced = !end;
+	fds[fd].clean |= end && sync->flags & DMA_BUF_SYNC_WRITE;
 	fake.syncs += end ? -1 : 1;
 	fake.sync_pairs += end;
 	return 0;
@@ -236,6 +298,10 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 		return udmabuf_create(arg);
 	case DMA_BUF_IOCTL_SYNC:
 		return is(fd, DMABUF) ? cpu_access(fd, arg) : err(ENOTTY);
+	case DMA_BUF_IOCTL_EXPORT_SYNC_FILE:
+		return is(fd, DMABUF) ? export_sync_file(fd, arg) : err(ENOTTY);
+	case SYNC_IOC_FILE_INFO:
+		return is(fd, SYNC_FILE) ? file_info(fd, arg) : err(ENOTTY);
 	}
 	if (!is(fd, BUFFER))
 		return __real_ioctl(fd, request, arg);
@@ -249,6 +315,13 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 		return enqueue(arg);
 	}
 	return err(EINVAL);
+}
+
+static bool fails(void)
+{
+	uint64_t n = fake.fail_blocks ? fake.fail_blocks : 1;
+
+	return fake.fail_at && fake.blocks >= fake.fail_at && fake.blocks < fake.fail_at + n;
 }
 
 /* The next block of the stream, as one that a DMA engine wrote */
@@ -267,6 +340,8 @@ static void produce(uint32_t *w, size_t words)
 		next_word += 2;
 	if (fake.short_words && fake.blocks == fake.short_at)
 		words -= fake.short_words;
+	if (fails())
+		words = 0;
 	for (i = 0; i < words; i++)
 		w[i] = fake.constant ? 0 : htole32(next_word++);
 	if (fake.delay_us)
@@ -282,6 +357,7 @@ static void complete(int fd)
 		abort();
 	produce(data, fds[fd].used / 4);
 	munmap(data, fds[fd].size);
+	signal_fences(fd, fails() && fake.fail_errno ? -fake.fail_errno : 1);
 	fds[fd].queued = false;
 	fake.queued--;
 }
@@ -478,6 +554,8 @@ int __wrap_close(int fd)
 {
 	if (is(fd, BUFFER))
 		fake.buffers--;
+	if (is(fd, SYNC_FILE))
+		fake.sync_files--;
 	if (is(fd, DMABUF)) {
 		fake.dmabufs--;
 		fake.queued -= fds[fd].queued;
@@ -568,7 +646,8 @@ int fake_parse(const char *text)
 		KNOB(pmu_wraps), KNOB(connect_errno), KNOB(send_errno), KNOB(send_us),
 		KNOB(read_max), KNOB(start), KNOB(lose_at), KNOB(lose_words),
 		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
-		KNOB(lossless_hz),
+		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),
+		KNOB(late), KNOB(no_sync_file),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

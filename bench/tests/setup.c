@@ -22,6 +22,7 @@ void fresh_setup(const char *root, struct iio_dev *dev, struct cfg *cfg)
 	cfg->root = root;
 	cfg->benchmark = true;
 	cfg->nblocks = 4;
+	cfg->evidence = EVIDENCE_AUTO;
 	cfg->timeout_ms = 1000;
 	cfg->timeout_given = true;
 	cfg->interval_ns = 1000000000;
@@ -34,5 +35,6 @@ void nothing_left(struct iio_dev *dev)
 	CHECK_EQ(fake.syncs, 0);
 	CHECK_EQ(fake.buffers, 0);
 	CHECK_EQ(fake.dmabufs, 0);
+	CHECK_EQ(fake.sync_files, 0);
 	CHECK(!iio_is_enabled(dev));
 }
