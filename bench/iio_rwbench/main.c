@@ -7,6 +7,7 @@
 #include "iio.h"
 #include "measure.h"
 #include "options.h"
+#include "overflow.h"
 #include "progress.h"
 #include "rate.h"
 #include "report.h"
@@ -180,6 +181,16 @@ static int run_stream(struct report *rep)
 	return ret;
 }
 
+static uint32_t core_version(void)
+{
+	int fd = overflow_open(&dev);
+	uint32_t version = overflow_core_version(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return version;
+}
+
 static int run_command(struct report *rep)
 {
 	if (cfg.sweep) {
@@ -194,15 +205,18 @@ static int run_command(struct report *rep)
 /* What the results mean for the exit status, when nothing failed */
 static int judge(const struct report *rep)
 {
-	bool interrupted = false, good = true;
+	bool interrupted = false, good = true, overflow = false;
 	size_t i;
 
 	for (i = 0; i < rep->nresults; i++) {
 		good &= verify_good(&results[i].verify);
+		overflow |= results[i].overflow == OVERFLOW_YES;
 		interrupted |= results[i].interrupted || max_rates[i].interrupted;
 	}
 	if (!good)
 		return fail(ST_DATA, "data was lost or is wrong");
+	if (overflow)
+		return fail(ST_DATA, "samples were lost: the FPGA core has its overflow bit set");
 	if (wait_stopped() && (cfg.sweep || cfg_bounded(&cfg)) &&
 	    (interrupted || !rep->nresults))
 		return fail(ST_FAIL, "ended early by signal %d", wait_signal());
@@ -242,6 +256,7 @@ static int run(struct report *rep)
 		rep->dev = &dev;
 	if (!ret) {
 		rep->rate = iio_rate(&dev);
+		rep->core_version = core_version();
 		progress_init(&cfg, text_stream());
 		ret = run_command(rep);
 		err = cfg.find_max_rate ? find_rates(rep) : 0;

@@ -189,6 +189,8 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 		counters_add(x->cfg->counters, &w->instructions);
 		r->instructions = w->instructions.sum;
 	}
+	/* While there are still blocks to fill: without one the bit is always set */
+	r->overflow = overflow_read(x->registers);
 	r->elapsed_ns = w->last - w->begin;
 	r->syscalls = x->syscalls - w->syscalls;
 	r->timed = x->cfg->times;
@@ -317,6 +319,7 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 		.cpu_access = cfg->verify || cfg->work > WORK_SYNC ||
 			      !cfg->benchmark,
 		.fd = -1,
+		.registers = cfg->trial ? -1 : overflow_open(dev),
 	};
 	struct window w = { .open = false };
 	int ret, i;
@@ -343,6 +346,8 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	if (!ret)
 		ret = transfer(&x, &w, r, progress);
 	work_close(&x.work);
+	if (x.registers >= 0)
+		close(x.registers);
 
 	r->status = ret;
 	snprintf(r->error, sizeof(r->error), "%s", ret ? fail_text() : "");

@@ -110,7 +110,7 @@ static void print_search(FILE *out, const struct report *rep)
 void report_machine(FILE *out, const struct report *rep)
 {
 	size_t nchan = selected_channels(rep->dev);
-	char rate[48] = "";
+	char rate[48] = "", version[32];
 	struct machine m;
 
 	machine_read(&m, rep->cfg->root);
@@ -120,6 +120,10 @@ void report_machine(FILE *out, const struct report *rep)
 	fprintf(out, "%s (%s), %zu channel%s, %u bytes per sample%s\n",
 		rep->dev->name, rep->dev->id, nchan, nchan == 1 ? "" : "s",
 		rep->dev->scan_bytes, rate);
+	if (rep->core_version) {
+		overflow_version_text(rep->core_version, version, sizeof(version));
+		fprintf(out, "FPGA core %s\n", version);
+	}
 	fprintf(out, "Linux %s %s, %ld CPU%s%s%s; CLOCK_MONOTONIC on %s\n",
 		m.uts.release, m.uts.machine, m.cpus, m.cpus == 1 ? "" : "s",
 		m.model[0] ? ", " : "", m.model, m.clocksource);
@@ -328,6 +332,17 @@ static void print_unknown(FILE *out, const struct result *r)
 		r->outcomes.count[OUT_UNKNOWN], r->outcomes.total);
 }
 
+static void print_overflow(FILE *out, const struct result *r)
+{
+	char size[32];
+
+	if (r->overflow != OVERFLOW_YES)
+		return;
+	format_size(size, sizeof(size), r->block_bytes);
+	fprintf(out, "%s %s: the FPGA core says that samples were lost (overflow)\n",
+		transport_name(r->transport), size);
+}
+
 /* Where it has not failed for that already */
 static void print_bad(FILE *out, const struct result *r)
 {
@@ -388,7 +403,7 @@ static void print_rows(FILE *out, const struct report *rep, print_row_fn print)
 void report_table(FILE *out, const struct report *rep)
 {
 	bool search = rep->cfg->find_max_rate;
-	bool interrupted = false;
+	bool interrupted = false, looked = false;
 	size_t i;
 
 	fprintf(out, "%s%s", head1, head2);
@@ -402,6 +417,8 @@ void report_table(FILE *out, const struct report *rep)
 
 		print_unknown(out, r);
 		print_bad(out, r);
+		print_overflow(out, r);
+		looked |= r->overflow != OVERFLOW_UNKNOWN;
 		print_events(out, r);
 		print_failure(out, r);
 		print_search_failure(out, rep, r);
@@ -412,7 +429,8 @@ void report_table(FILE *out, const struct report *rep)
 	if (interrupted)
 		fputs("Ended early by a signal.\n", out);
 	if (rep->cfg->verify == VERIFY_OFF)
-		fputs("Loss was not looked for (--verify).\n", out);
+		fputs(looked ? "Data was not looked at (--verify); the FPGA core was asked for its overflow bit.\n" :
+		      "Loss was not looked for (--verify).\n", out);
 }
 
 void report_stream(FILE *out, const struct result *r)
@@ -425,5 +443,6 @@ void report_stream(FILE *out, const struct result *r)
 		mib_per_s(r->bytes, r->elapsed_ns), transport_name(r->transport),
 		r->exporter[0] ? " from " : "", r->exporter, size);
 	print_unknown(out, r);
+	print_overflow(out, r);
 	print_events(out, r);
 }

@@ -15,6 +15,7 @@ struct report {
 	const struct cfg *cfg;
 	const struct iio_dev *dev;	/* NULL: none was found */
 	uint64_t rate;			/* sampling_frequency, during the run */
+	uint32_t core_version;		/* of the FPGA core; 0: unknown */
 	const struct result *result;
 	const struct max_rate *max_rate;	/* one for each result; NULL: not searched */
 	uint64_t rate_limit_hz;		/* where the search of the highest began */

@@ -36,6 +36,7 @@ static void json_system(struct json *j, const struct cfg *cfg)
 static void json_device(struct json *j, const struct report *rep)
 {
 	const struct iio_dev *dev = rep->dev;
+	char version[32];
 	size_t i;
 
 	json_object(j, "device");
@@ -51,6 +52,12 @@ static void json_device(struct json *j, const struct report *rep)
 	json_u64(j, "sample_bytes", dev->scan_bytes);
 	json_u64(j, "length_align_bytes", dev->length_align);
 	json_u64(j, "sampling_frequency", rep->rate);
+	if (rep->core_version) {
+		overflow_version_text(rep->core_version, version, sizeof(version));
+		json_str(j, "core_version", version);
+	} else {
+		json_null(j, "core_version");
+	}
 	json_end_object(j);
 }
 
@@ -220,6 +227,10 @@ static void json_result(struct json *j, const struct result *r,
 	json_u64(j, "blocks", r->blocks);
 	json_u64(j, "warmup_blocks", r->warmup);
 	json_outcomes(j, r);
+	if (r->overflow == OVERFLOW_UNKNOWN)
+		json_null(j, "overflow");
+	else
+		json_bool(j, "overflow", r->overflow == OVERFLOW_YES);
 	if (r->verify.mode == VERIFY_OFF)
 		json_unverified(j);
 	else

@@ -10,6 +10,7 @@
 #include "exporter.h"
 #include "layout.h"
 #include "options.h"
+#include "overflow.h"
 #include "stats.h"
 #include "transport.h"
 #include "verify.h"
@@ -51,6 +52,7 @@ struct result {
 	struct count instructions;
 	struct layout layout;
 	struct verify verify;
+	enum overflow overflow;		/* of the FPGA core, with the warm-up */
 	struct outcomes outcomes;	/* of the transfers, with the warm-up */
 
 	struct interval *interval;

@@ -261,6 +261,9 @@ static void keep(struct point *p, const struct result *r)
 		p->value[i][p->runs] = metrics[i].of(r);
 	p->runs++;
 	p->blocks += r->blocks;
+	p->unknown += r->outcomes.count[OUT_UNKNOWN];
+	if (r->overflow > p->overflow)
+		p->overflow = r->overflow;
 	strcpy(p->exporter, r->exporter);
 	layout_sum(&p->layout, &r->layout);
 }

@@ -30,6 +30,8 @@ struct point {
 
 	unsigned int runs;		/* that were good */
 	uint64_t blocks;
+	enum overflow overflow;		/* of any of them */
+	uint64_t unknown;		/* transfers not known to be good */
 	double *value[METRICS];		/* one per run */
 	int status;			/* of a run that failed: it was the last */
 	char error[512];

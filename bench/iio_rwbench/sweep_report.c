@@ -126,6 +126,23 @@ static void print_failures(FILE *out, const struct sweep *s)
 	}
 }
 
+/* What the figures of some points are not proof of */
+static void print_remarks(FILE *out, const struct sweep *s)
+{
+	size_t unknown = 0, overflow = 0, i;
+
+	for (i = 0; i < s->npoints; i++) {
+		unknown += s->point[i].unknown > 0;
+		overflow += s->point[i].overflow == OVERFLOW_YES;
+	}
+	if (unknown)
+		fprintf(out, "at %zu of %zu points it is not known of all transfers whether they were good\n",
+			unknown, s->npoints);
+	if (overflow)
+		fprintf(out, "at %zu of %zu points the FPGA core says that samples were lost (overflow)\n",
+			overflow, s->npoints);
+}
+
 void sweep_report_table(FILE *out, const struct report *rep,
 			const struct sweep *s)
 {
@@ -157,6 +174,7 @@ void sweep_report_table(FILE *out, const struct report *rep,
 	fputs(head, out);
 	for (i = 0; i < s->npoints; i++)
 		print_point(out, s, &s->point[i]);
+	print_remarks(out, s);
 	print_failures(out, s);
 	fflush(out);
 }
@@ -262,6 +280,12 @@ static void json_point(struct json *j, const struct sweep *s,
 	json_str(j, "cpu", work_name(p->work));
 	json_layout(j, &p->layout);
 	json_u64(j, "runs", p->runs);
+	json_str(j, "outcome", p->unknown ? "not known" : "known");
+	json_u64(j, "transfers_not_known", p->unknown);
+	if (p->overflow == OVERFLOW_UNKNOWN)
+		json_null(j, "overflow");
+	else
+		json_bool(j, "overflow", p->overflow == OVERFLOW_YES);
 	json_u64(j, "blocks", p->blocks);
 	json_num(j, "confidence", sweep_confidence(s, p), 4);
 	json_object(j, "metrics");

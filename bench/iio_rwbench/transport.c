@@ -3,6 +3,7 @@
 #include "transport.h"
 
 #include "error.h"
+#include "overflow.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * Reading /proc/stat takes longer than a ring of small blocks lasts, and would
@@ -27,6 +29,10 @@ int xfer_enable(struct xfer *x)
 		usage_read(&x->usage, x->cfg->root);
 	ret = iio_enable(x->dev, x->block_bytes);
 	x->enabled = !ret;
+	if (!ret && x->registers >= 0 && !overflow_clear(x->registers)) {
+		close(x->registers);
+		x->registers = -1;
+	}
 	return ret;
 }
 

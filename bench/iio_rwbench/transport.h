@@ -47,6 +47,7 @@ struct xfer {
 	bool cpu_access;	/* the data is looked at, or written out */
 	int fd;			/* the buffer */
 	bool enabled;		/* by us */
+	int registers;		/* of the FPGA core, for its overflow bit; or -1 */
 	uint64_t syscalls;
 	struct usage usage;	/* as it was when the buffer was enabled */
 	struct work work;

@@ -446,11 +446,61 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 	return __real_syscall(number, a, b, c, d, e, f);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t a = strlen(text), b = strlen(end);
+
+	return a >= b && !strcmp(text + a - b, end);
+}
+
+static uint32_t chosen;	/* register of the FPGA core */
+
+static bool is_registers(int fd)
+{
+	char link[64], path[512];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len <= 0)
+		return false;
+	path[len] = '\0';
+	return ends_with(path, "/direct_reg_access");
+}
+
+static ssize_t write_register(const char *text, size_t n)
+{
+	unsigned int reg, val;
+	char line[64];
+
+	snprintf(line, sizeof(line), "%.*s", (int)n, text);
+	switch (sscanf(line, "%i %i", (int *)&reg, (int *)&val)) {
+	case 2:
+		if (reg != 0x80000088 || !(val & 4))
+			mistake("write to a register that is not ours");
+		fake.clears++;
+		/* fallthrough */
+	case 1:
+		chosen = reg;
+		return (ssize_t)n;
+	}
+	return err(EINVAL);
+}
+
+static ssize_t read_register(char *buf, size_t n)
+{
+	if (chosen == 0x80000088)
+		return snprintf(buf, n, "0x%X\n", fake.overflow ? 4 : 0);
+	return snprintf(buf, n, "0x%X\n", chosen == 0x80000000 ? 0xa0262 : 0);
+}
+
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
 {
 	uint64_t *frame = buf;
 	size_t i;
 
+	if (is_registers(fd))
+		return read_register(buf, n);
 	if (!fake.pagemap)
 		return __real_pread(fd, buf, n, offset);
 	if (++fake.pagemap_looks == fake.pagemap_errno_at)
@@ -491,13 +541,6 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags)
 	return __real_send(fd, buf, n, flags);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t a = strlen(text), b = strlen(end);
-
-	return a >= b && !strcmp(text + a - b, end);
-}
-
 static void set_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -531,6 +574,8 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 	struct stat st;
 	ssize_t len;
 
+	if (is_registers(fd))
+		return write_register(buf, n);
 	if (fake.pipe_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
 		return err(fake.pipe_errno);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -587,6 +632,7 @@ static const char *const tree[][2] = {
 	{ DEVICE "in_voltage1_label", "second\n" },
 	{ DEVICE "trigger/", NULL }, { DEVICE "trigger/current_trigger", "\n" },
 	{ DEVICE "buffer0/", NULL },
+	{ DEVICE "of_node/", NULL },
 	{ DEVICE "buffer0/direction", "in\n" },
 	{ DEVICE "buffer0/enable", "0\n" },
 	{ DEVICE "buffer0/length", "4096\n" },
@@ -600,6 +646,36 @@ static const char *const tree[][2] = {
 	{ DEVICE "buffer1/", NULL },
 	{ DEVICE "buffer1/direction", "out\n" },
 };
+
+/* A word with its 0, and another one in front of the one that counts */
+static int core_tree(const char *dir)
+{
+	static const char words[] = "vendor,adc\0adi,axi-adc-10.0.a";
+	static const char *const dirs[] = {
+		"sys/kernel/", "sys/kernel/debug/", "sys/kernel/debug/iio/",
+		"sys/kernel/debug/iio/iio:device0/",
+	};
+	char path[512];
+	size_t i;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" DEVICE "of_node/compatible", dir);
+	if (!fake.core)
+		return unlink(path) && errno != ENOENT ? -errno : 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (fd < 0 || __real_write(fd, words, sizeof(words)) < 0)
+		abort();
+	__real_close(fd);
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, dirs[i]);
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+	}
+	snprintf(path, sizeof(path), "%s/sys/kernel/debug/iio/iio:device0/direct_reg_access",
+		 dir);
+	set_file(path, "");
+	return 0;
+}
 
 int fake_tree(const char *dir)
 {
@@ -615,7 +691,7 @@ int fake_tree(const char *dir)
 		else if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
-	return 0;
+	return core_tree(dir);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,
@@ -647,7 +723,7 @@ int fake_parse(const char *text)
 		KNOB(read_max), KNOB(start), KNOB(lose_at), KNOB(lose_words),
 		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
 		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),
-		KNOB(late), KNOB(no_sync_file),
+		KNOB(late), KNOB(no_sync_file), KNOB(core), KNOB(overflow),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

@@ -37,6 +37,8 @@ struct fake {
 	int fail_errno;		/* what their fences say; 0: nothing */
 	bool late;		/* a transfer is over before ENQUEUE returns to the caller */
 	bool no_sync_file;	/* the kernel exports none */
+	bool core;		/* there is ADI's FPGA core, with its registers */
+	bool overflow;		/* its bit is set again at once */
 	uint64_t instructions;	/* of each block, user and kernel; 0: no counters */
 	bool pmu_wraps;		/* the counters have 32 bits and no interrupt */
 	bool pagemap;		/* shows one page frame after the other ... */
@@ -58,6 +60,7 @@ struct fake {
 	int sync_pairs;
 	int sync_files;		/* that are open, now */
 	int exports;		/* of sync files */
+	int clears;		/* of the overflow bit */
 	int buffers;		/* buffer fds that are open, now */
 	uint64_t largest;	/* of the dma-bufs that were made */
 	int dmabufs;		/* dma-bufs that are open, now */
