@@ -318,6 +318,9 @@ static int dmabuf_open(struct xfer *x)
 	x->nblocks = x->cfg->nblocks;
 
 	ret = iio_open_buffer(x->dev, &x->fd);
+	/* Drivers may make packets of that length */
+	if (!ret)
+		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes, 1);
 	if (!ret)
 		ret = x->cfg->exporter ? make_ring(x, x->cfg->exporter) :
 					 make_any_ring(x);

@@ -77,7 +77,8 @@ static int fileio_open(struct xfer *x)
 	if (!ret)
 		ret = set_nonblock(x);
 	if (!ret)
-		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes);
+		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes,
+				    FILEIO_BLOCKS);
 	if (!ret)
 		ret = start(x);
 	return ret;

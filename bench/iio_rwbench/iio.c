@@ -55,17 +55,68 @@ static int save_attr(const char *dir, const char *attr)
 /* Every refusal of sysfs comes through here: what, why, and what to do */
 static int attr_failed(const struct iio_dev *dev, const char *what, int err)
 {
+	char users[128];
+
 	switch (-err) {
 	case EACCES: case EPERM: case EROFS:
 		return fail(ST_FAIL, "cannot set %s of %s: %s; run as root, or make its sysfs files writable",
 			    what, dev->name, strerror(-err));
 	case EBUSY:
-		return fail(ST_FAIL, "cannot set %s of %s: its buffer is in use by another process, or was left enabled (echo 0 > %s/enable)",
-			    what, dev->name, dev->buf);
+		iio_used_by(dev, users, sizeof(users));
+		return fail(ST_FAIL, "cannot set %s of %s: its buffer is in use%s, or was left enabled (echo 0 > %s/enable)",
+			    what, dev->name, *users ? users : " by another process", dev->buf);
 	default:
 		return fail(ST_FAIL, "cannot set %s of %s: %s", what, dev->name,
 			    strerror(-err));
 	}
+}
+
+/* Does process @pid have the node of the device open? */
+static bool has_open(const struct iio_dev *dev, const char *pid)
+{
+	char dir[SYSFS_PATH], path[SYSFS_PATH + 256], target[SYSFS_PATH], node[IIO_NAME + 8];
+	struct dirent *entry;
+	bool found = false;
+	ssize_t n;
+	DIR *fds;
+
+	snprintf(node, sizeof(node), "/dev/%s", dev->id);
+	snprintf(dir, sizeof(dir), "%s/proc/%.32s/fd", dev->root, pid);
+	fds = opendir(dir);
+	while (fds && !found && (entry = readdir(fds))) {
+		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+		n = readlink(path, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = '\0';
+		found = !strcmp(target, node);
+	}
+	if (fds)
+		closedir(fds);
+	return found;
+}
+
+void iio_used_by(const struct iio_dev *dev, char *text, size_t size)
+{
+	char dir[SYSFS_PATH], attr[64], name[IIO_NAME];
+	struct dirent *entry;
+	DIR *proc;
+
+	text[0] = '\0';
+	snprintf(dir, sizeof(dir), "%s/proc", dev->root);
+	proc = opendir(dir);
+	while (proc && !*text && (entry = readdir(proc))) {
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
+		    strtol(entry->d_name, NULL, 10) == getpid() ||
+		    !has_open(dev, entry->d_name))
+			continue;
+		snprintf(attr, sizeof(attr), "%.32s/comm", entry->d_name);
+		if (read_attr(dir, attr, name, sizeof(name)))
+			strcpy(name, "a program");
+		snprintf(text, size, " by %s (process %.32s)", name, entry->d_name);
+	}
+	if (proc)
+		closedir(proc);
 }
 
 unsigned int iio_parse_type(const char *type)
@@ -280,6 +331,9 @@ static int select_one(struct iio_dev *dev, const char *name)
 		struct iio_chan *c = &dev->chan[i];
 
 		if (matches(name, c->id, c->label, "")) {
+			if (c->selected)
+				return fail(ST_USAGE, "channel %s of %s is named twice",
+					    c->id, dev->name);
 			c->selected = true;
 			return 0;
 		}
@@ -300,6 +354,7 @@ int iio_select(struct iio_dev *dev, char *const *names, size_t n)
 		if (ret)
 			return ret;
 	}
+	dev->named = n;
 	for (i = 0; !n && i < dev->nchan; i++)
 		dev->chan[i].selected = true;
 
@@ -309,55 +364,106 @@ int iio_select(struct iio_dev *dev, char *const *names, size_t n)
 	return 0;
 }
 
-static int find_trigger(const char *root, const char *wanted, char *name,
-			char *path, size_t size)
+static void list_triggers(const char *root, char *list, size_t size)
 {
-	char devices[SYSFS_PATH / 2], label[IIO_NAME], there[512] = "";
+	char devices[SYSFS_PATH / 2], name[IIO_NAME], label[IIO_NAME];
 	struct dirent *entry;
-	int ret;
 	DIR *dir;
 
-	ret = open_devices(root, devices, sizeof(devices), &dir);
-	if (ret)
-		return ret;
-
-	ret = -ENOENT;
-	while (ret && (entry = readdir(dir))) {
+	snprintf(devices, sizeof(devices), "%s/" DEVICES, root);
+	dir = opendir(devices);
+	while (dir && (entry = readdir(dir))) {
 		if (!starts_with(entry->d_name, "trigger"))
 			continue;
 		read_names(devices, entry->d_name, name, label);
-		if (matches(wanted, entry->d_name, name, label)) {
-			snprintf(path, size, "%s/%s", devices, entry->d_name);
-			ret = 0;
-		} else {
-			list_add(there, sizeof(there), "%s (%s)", name,
-				 entry->d_name);
-		}
+		list_add(list, size, "%s (%s)", name, entry->d_name);
 	}
-	closedir(dir);
+	if (dir)
+		closedir(dir);
+}
 
-	return ret ? fail(ST_FAIL, "no trigger \"%s\"; there %s%s", wanted,
-			  *there ? "is: " : "is none at all", there) : 0;
+/* 0 or -ENOENT */
+static int look_up_trigger(const char *root, const char *wanted, char *path, size_t size,
+			   char *name)
+{
+	char devices[SYSFS_PATH / 2], label[IIO_NAME];
+	struct dirent *entry;
+	int ret = -ENOENT;
+	DIR *dir;
+
+	snprintf(devices, sizeof(devices), "%s/" DEVICES, root);
+	dir = opendir(devices);
+	while (dir && ret && (entry = readdir(dir))) {
+		if (!starts_with(entry->d_name, "trigger"))
+			continue;
+		read_names(devices, entry->d_name, name, label);
+		if (!matches(wanted, entry->d_name, name, label))
+			continue;
+		if (snprintf(path, size, "%s/%s", devices, entry->d_name) < (int)size)
+			ret = 0;
+	}
+	if (dir)
+		closedir(dir);
+	return ret;
+}
+
+/* The newer name first, as iio_rwdev does; many triggers have no rate */
+static const char *const trigger_rates[] = { "sampling_frequency", "frequency" };
+
+static int set_trigger_rate(struct iio_dev *dev, const char *path, uint64_t rate)
+{
+	int ret;
+
+	ret = write_attr_u64(path, trigger_rates[0], rate);
+	if (ret)
+		ret = write_attr_u64(path, trigger_rates[1], rate);
+	if (ret == -EINVAL || ret == -ERANGE)
+		return fail(ST_FAIL, "-r: the trigger refuses a rate of %" PRIu64 " Hz", rate);
+	return ret && ret != -ENOENT ? attr_failed(dev, "the trigger rate", ret) : 0;
 }
 
 static int set_trigger(struct iio_dev *dev, const char *wanted, uint64_t rate)
 {
-	char name[IIO_NAME], path[SYSFS_PATH];
-	int ret;
+	char name[IIO_NAME], path[SYSFS_PATH], there[512] = "";
+	int ret = 0;
 
-	ret = find_trigger(dev->root, wanted, name, path, sizeof(path));
+	if (look_up_trigger(dev->root, wanted, path, sizeof(path), name)) {
+		list_triggers(dev->root, there, sizeof(there));
+		return fail(ST_FAIL, "no trigger \"%s\"; there %s%s", wanted,
+			    *there ? "is: " : "is none at all", there);
+	}
+	if (rate)
+		ret = set_trigger_rate(dev, path, rate);
 	if (ret)
 		return ret;
 
-	/* The newer name first, as iio_rwdev does; many triggers have no rate */
-	ret = write_attr_u64(path, "sampling_frequency", rate);
-	if (ret)
-		ret = write_attr_u64(path, "frequency", rate);
-	if (ret && ret != -ENOENT)
-		return attr_failed(dev, "the trigger rate", ret);
-
 	ret = write_attr(dev->dir, "trigger/current_trigger", name);
+	if (ret == -ENOENT)
+		return fail(ST_USAGE, "-t: %s takes no trigger, it samples by itself",
+			    dev->name);
+	if (ret == -EINVAL)
+		return fail(ST_FAIL, "-t: %s does not take \"%s\" as its trigger",
+			    dev->name, name);
 	return ret ? attr_failed(dev, "the trigger", ret) : 0;
+}
+
+/* The one that is set: 0, or -ENOENT if there is none */
+static int current_trigger(const struct iio_dev *dev, char *path, size_t size)
+{
+	char wanted[SYSFS_VALUE], name[IIO_NAME];
+
+	if (read_attr(dev->dir, "trigger/current_trigger", wanted, sizeof(wanted)) ||
+	    !*wanted)
+		return -ENOENT;
+	return look_up_trigger(dev->root, wanted, path, size, name);
+}
+
+/* It takes a trigger to give samples, and has none */
+static bool lacks_trigger(const struct iio_dev *dev)
+{
+	char val[SYSFS_VALUE];
+
+	return !read_attr(dev->dir, "trigger/current_trigger", val, sizeof(val)) && !*val;
 }
 
 /* sampling_frequency of the device, of its voltage channels, or of the first */
@@ -394,6 +500,24 @@ uint64_t iio_rate(const struct iio_dev *dev)
 		return 0;
 	snprintf(path, sizeof(path), "%s/%s", dev->dir, attr);
 	return sysfs_read_u64(path, &rate) ? 0 : rate;
+}
+
+uint64_t iio_expected_rate(const struct iio_dev *dev)
+{
+	char path[SYSFS_PATH], file[SYSFS_PATH + 32];
+	uint64_t rate;
+	size_t i;
+
+	if (dev->expected_rate)
+		return dev->expected_rate;
+	if (current_trigger(dev, path, sizeof(path)))
+		return iio_rate(dev);
+	for (i = 0; i < 2; i++) {
+		snprintf(file, sizeof(file), "%s/%s", path, trigger_rates[i]);
+		if (!sysfs_read_u64(file, &rate) && rate)
+			return rate;
+	}
+	return iio_rate(dev);
 }
 
 bool iio_has_rate(const struct iio_dev *dev)
@@ -461,21 +585,60 @@ static int set_rate(struct iio_dev *dev, uint64_t rate)
 	return ret;
 }
 
-static int set_channels(struct iio_dev *dev)
+static int switch_channel(struct iio_dev *dev, const struct iio_chan *c, const char *val)
 {
 	char attr[IIO_NAME + 16];
+
+	snprintf(attr, sizeof(attr), "in_%s_en", c->id);
+	return write_attr(dev->buf, attr, val);
+}
+
+static int channel_failed(const struct iio_dev *dev, const struct iio_chan *c, int err)
+{
+	char attr[IIO_NAME + 16], with[256] = "";
+	size_t i;
+
+	for (i = 0; i < dev->nchan && &dev->chan[i] != c; i++)
+		if (dev->chan[i].selected)
+			list_add(with, sizeof(with), "%s", dev->chan[i].id);
+	if (err == -EINVAL && *with)
+		return fail(ST_FAIL, "%s does not take %s together with %s: its driver allows one channel at a time, or only some combinations",
+			    dev->name, c->id, with);
+	snprintf(attr, sizeof(attr), "in_%s_en", c->id);
+	return attr_failed(dev, attr, err);
+}
+
+/*
+ * All off first: a device that takes one channel at a time, or only some together, would
+ * refuse what is wanted because of what is not. Then on, and of channels that nobody has
+ * named those that the device refuses are left out.
+ */
+static int set_channels(struct iio_dev *dev)
+{
 	size_t i;
 	int ret;
 
 	for (i = 0; i < dev->nchan; i++) {
+		ret = switch_channel(dev, &dev->chan[i], "0");
+		if (ret)
+			return channel_failed(dev, &dev->chan[i], ret);
+	}
+	for (i = 0; i < dev->nchan; i++) {
 		struct iio_chan *c = &dev->chan[i];
 
-		snprintf(attr, sizeof(attr), "in_%s_en", c->id);
-		ret = write_attr(dev->buf, attr, c->selected ? "1" : "0");
-		if (ret)
-			return attr_failed(dev, attr, ret);
+		if (!c->selected)
+			continue;
+		ret = switch_channel(dev, c, "1");
+		if (ret == -EINVAL && !dev->named) {
+			c->selected = false;
+			list_add(dev->left_out, sizeof(dev->left_out), "%s", c->id);
+		} else if (ret) {
+			return channel_failed(dev, c, ret);
+		}
 	}
-	return 0;
+	dev->scan_bytes = iio_scan_size(dev);
+	return dev->scan_bytes ? 0 : fail(ST_FAIL, "%s takes none of its channels into a buffer",
+					  dev->name);
 }
 
 bool iio_is_enabled(const struct iio_dev *dev)
@@ -486,59 +649,105 @@ bool iio_is_enabled(const struct iio_dev *dev)
 	       !strcmp(val, "1");
 }
 
-int iio_setup(struct iio_dev *dev, const char *trigger, uint64_t trigger_rate,
-	      const uint64_t *rate)
+static int set_rates(struct iio_dev *dev, const struct iio_settings *set)
 {
+	char path[SYSFS_PATH];
 	int ret = 0;
 
-	if (iio_is_enabled(dev))
-		return fail(ST_FAIL, "the buffer of %s is busy: another process has it enabled, or left it so (echo 0 > %s/enable)",
-			    dev->name, dev->buf);
+	if (set->rate)
+		ret = set_rate(dev, *set->rate);
+	if (!ret && set->trigger)
+		return set_trigger(dev, set->trigger, set->trigger_rate);
+	if (!ret && set->trigger_rate && !current_trigger(dev, path, sizeof(path)))
+		ret = set_trigger_rate(dev, path, set->trigger_rate);
+	return ret;
+}
+
+int iio_setup(struct iio_dev *dev, const struct iio_settings *set)
+{
+	char users[128];
+	int ret;
+
+	if (iio_is_enabled(dev)) {
+		iio_used_by(dev, users, sizeof(users));
+		return fail(ST_FAIL, "the buffer of %s is busy: it is enabled%s, or was left so (echo 0 > %s/enable)",
+			    dev->name, *users ? users : " by another process", dev->buf);
+	}
 
 	/* Setting the length changes the watermark: bring this one back last */
 	save_attr(dev->buf, "watermark");
 	save_attr(dev->buf, "length");
 
-	if (rate)
-		ret = set_rate(dev, *rate);
-	if (!ret && trigger)
-		ret = set_trigger(dev, trigger, trigger_rate);
+	dev->expected_rate = set->expect_rate ? set->trigger_rate : 0;
+	ret = set_rates(dev, set);
 	if (!ret)
 		ret = set_channels(dev);
 	return ret;
 }
 
-int iio_set_block(struct iio_dev *dev, uint64_t block_samples)
+int iio_set_block(struct iio_dev *dev, uint64_t block_samples, unsigned int blocks)
 {
 	int ret;
 
-	ret = write_attr_u64(dev->buf, "length", 2 * block_samples);
-	if (ret)
+	ret = write_attr_u64(dev->buf, "length", blocks * block_samples);
+	if (ret == -EBUSY || ret == -ENOMEM)
 		return attr_failed(dev, "the buffer length", ret);
 
-	/* Fixed for DMA buffers, and then already the right one */
+	/* Both may be fixed, which costs read() nothing but system calls */
 	write_attr_u64(dev->buf, "watermark", block_samples);
 	return 0;
+}
+
+static uint64_t buffer_u64(const struct iio_dev *dev, const char *attr)
+{
+	char path[SYSFS_PATH];
+	uint64_t val;
+
+	snprintf(path, sizeof(path), "%s/%s", dev->buf, attr);
+	return sysfs_read_u64(path, &val) ? 0 : val;
+}
+
+uint64_t iio_length(const struct iio_dev *dev)
+{
+	return buffer_u64(dev, "length");
+}
+
+uint64_t iio_available(const struct iio_dev *dev)
+{
+	return buffer_u64(dev, "data_available");
+}
+
+static int busy_buffer(const struct iio_dev *dev)
+{
+	char users[128];
+
+	iio_used_by(dev, users, sizeof(users));
+	return fail(ST_FAIL, "buffer %u of %s is busy: it is open%s", dev->buffer_index,
+		    dev->name, *users ? users : " by another process");
 }
 
 int iio_open_buffer(const struct iio_dev *dev, int *fd)
 {
 	int node, arg = (int)dev->buffer_index;
+	char users[128];
 
 	node = open(dev->node, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (node < 0)
-		return fail(ST_FAIL, "cannot open %s: %s%s", dev->node,
-			    strerror(errno),
-			    errno == EACCES ? "; run as root, or ask for access to it" :
-			    errno == EBUSY ? "; another process has it open" : "");
+	if (node < 0) {
+		int err = errno;
+
+		iio_used_by(dev, users, sizeof(users));
+		return fail(ST_FAIL, "cannot open %s: %s%s%s", dev->node, strerror(err),
+			    err == EACCES ? "; run as root, or ask for access to it" :
+			    err == EBUSY ? "; it is open" : "",
+			    err != EBUSY ? "" : *users ? users : " by another process");
+	}
 
 	if (ioctl(node, IIO_BUFFER_GET_FD_IOCTL, &arg)) {
 		int err = errno;
 
 		close(node);
 		if (err == EBUSY)
-			return fail(ST_FAIL, "buffer %u of %s is busy: another process has it open",
-				    dev->buffer_index, dev->name);
+			return busy_buffer(dev);
 		if (err == ENODEV)
 			return fail(ST_FAIL, "%s has no buffer %u", dev->name,
 				    dev->buffer_index);
@@ -551,6 +760,31 @@ int iio_open_buffer(const struct iio_dev *dev, int *fd)
 	return 0;
 }
 
+static void list_selected(const struct iio_dev *dev, char *list, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < dev->nchan; i++)
+		if (dev->chan[i].selected)
+			list_add(list, size, "%s", dev->chan[i].id);
+}
+
+/* EINVAL has many reasons. What can be seen of them is looked at. */
+static int enable_refused(const struct iio_dev *dev, uint64_t block_bytes)
+{
+	char there[384] = "", on[256] = "";
+
+	if (lacks_trigger(dev)) {
+		list_triggers(dev->root, there, sizeof(there));
+		return fail(ST_FAIL, "%s needs a trigger, and has none: name one with -t; there %s%s",
+			    dev->name, *there ? "is: " : "is none yet (CONFIG_IIO_HRTIMER_TRIGGER makes some, in configfs)",
+			    there);
+	}
+	list_selected(dev, on, sizeof(on));
+	return fail(ST_FAIL, "%s cannot be enabled with %s and blocks of %" PRIu64 " bytes: its driver may know only some combinations of channels, so try all of them or another choice, or it needs another -b",
+		    dev->name, on, block_bytes);
+}
+
 int iio_enable(struct iio_dev *dev, uint64_t block_bytes)
 {
 	int ret;
@@ -560,8 +794,7 @@ int iio_enable(struct iio_dev *dev, uint64_t block_bytes)
 		return fail(ST_FAIL, "%s cannot allocate blocks of %" PRIu64 " bytes in one piece; use smaller blocks, or give the kernel more contiguous memory (cma=)",
 			    dev->name, block_bytes);
 	if (ret == -EINVAL)
-		return fail(ST_FAIL, "%s refuses this combination of channels and block size",
-			    dev->name);
+		return enable_refused(dev, block_bytes);
 	return ret ? attr_failed(dev, "enable", ret) : 0;
 }
 

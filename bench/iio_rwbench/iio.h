@@ -34,6 +34,9 @@ struct iio_dev {
 	unsigned int scan_bytes;	/* of the selected channels */
 	uint64_t length_align;		/* bytes; 1 if the driver does not say */
 	bool had_dmabufs;		/* in an earlier transfer of ours */
+	bool named;			/* the user chose the channels */
+	char left_out[256];		/* channels that the device did not take with the others */
+	uint64_t expected_rate;		/* that the user named for the trigger; 0: none */
 };
 
 /* All of these return 0 or a status of error.h, with the sentence kept */
@@ -41,23 +44,44 @@ int iio_find(struct iio_dev *dev, const char *root, const char *wanted,
 	     unsigned int buffer_index);
 int iio_select(struct iio_dev *dev, char *const *names, size_t n);
 
-/* Sets up what does not depend on the block size */
-int iio_setup(struct iio_dev *dev, const char *trigger, uint64_t trigger_rate,
-	      const uint64_t *rate);
+struct iio_settings {
+	const char *trigger;	/* NULL: leave the one that is set */
+	uint64_t trigger_rate;	/* of that; 0: leave it */
+	bool expect_rate;	/* the user named it, so that samples will come at this rate */
+	const uint64_t *rate;	/* sampling_frequency; NULL: leave it */
+};
 
 /*
- * For file I/O: the kernel cuts a DMA buffer of @length samples into two
- * blocks, so the length is twice @block_samples.
+ * Sets up what does not depend on the block size. Of channels that the user did not name
+ * it takes as many as the device takes together.
  */
-int iio_set_block(struct iio_dev *dev, uint64_t block_samples);
+int iio_setup(struct iio_dev *dev, const struct iio_settings *set);
+
+/*
+ * A buffer of @blocks blocks. The kernel cuts one for read() into two, DMABUFs are one
+ * each. Where the length is fixed, it stays as it is.
+ */
+int iio_set_block(struct iio_dev *dev, uint64_t block_samples, unsigned int blocks);
+
+/* In samples; 0 if unknown */
+uint64_t iio_length(const struct iio_dev *dev);
+
+/* Samples that wait for read(); 0 if unknown */
+uint64_t iio_available(const struct iio_dev *dev);
 
 int iio_open_buffer(const struct iio_dev *dev, int *fd);
 int iio_enable(struct iio_dev *dev, uint64_t block_bytes);
+
+/* " by iiod (process 812)", or nothing if nobody can be seen */
+void iio_used_by(const struct iio_dev *dev, char *text, size_t size);
 int iio_disable(struct iio_dev *dev);
 bool iio_is_enabled(const struct iio_dev *dev);
 
 /* The sampling frequency in Hz, 0 if unknown or unlimited */
 uint64_t iio_rate(const struct iio_dev *dev);
+
+/* At which samples come: that of the trigger, if there is one that has a rate */
+uint64_t iio_expected_rate(const struct iio_dev *dev);
 bool iio_has_rate(const struct iio_dev *dev);
 
 /* *@taken is false if the device has no such rate, which is no failure here */

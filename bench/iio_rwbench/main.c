@@ -11,6 +11,7 @@
 #include "progress.h"
 #include "rate.h"
 #include "report.h"
+#include "sizes.h"
 #include "sweep.h"
 #include "sweep_report.h"
 #include "sysfs.h"
@@ -19,7 +20,6 @@
 #include "zerocopy.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,54 +43,22 @@ static FILE *text_stream(void)
 	return cfg.benchmark && (!cfg.json || cfg.json_file) ? stdout : stderr;
 }
 
-static int check_size(uint64_t bytes)
-{
-	if (bytes % dev.scan_bytes)
-		return fail(ST_USAGE, "%" PRIu64 " bytes are no whole number of samples: with these channels of %s, a sample has %u bytes",
-			    bytes, dev.name, dev.scan_bytes);
-	if (bytes % dev.length_align)
-		return fail(ST_USAGE, "%" PRIu64 " bytes (%" PRIu64 " samples) cannot be transferred: %s needs a multiple of %" PRIu64 " bytes (length_align_bytes)",
-			    bytes, bytes / dev.scan_bytes, dev.name,
-			    dev.length_align);
-	if ((cfg.verify || cfg.find_max_rate) && bytes % VERIFY_WORD)
-		return fail(ST_USAGE, "--verify and --find-max-rate need blocks of whole 32-bit words, and %" PRIu64 " bytes are none",
-			    bytes);
-	if (bytes / dev.scan_bytes > INT32_MAX / 2 || bytes > SIZE_MAX / 4)
-		return fail(ST_USAGE, "blocks of %" PRIu64 " bytes are larger than the kernel's buffer length can say",
-			    bytes);
-	return 0;
-}
-
-/* From samples to bytes, and refuse what cannot work on this device */
-static int plan_sizes(void)
-{
-	size_t i;
-	int ret = 0;
-
-	if (!cfg.nsizes) {
-		/* Do not wait for more than what is asked for */
-		if (!cfg.benchmark && cfg.samples &&
-		    cfg.samples < cfg.block_samples &&
-		    cfg.samples * dev.scan_bytes % dev.length_align == 0 &&
-		    (!cfg.verify || cfg.samples * dev.scan_bytes % VERIFY_WORD == 0))
-			cfg.block_samples = cfg.samples;
-		cfg.sizes[0] = cfg.block_samples * dev.scan_bytes;
-		cfg.nsizes = 1;
-	}
-	for (i = 0; i < cfg.nsizes && !ret; i++)
-		ret = check_size(cfg.sizes[i]);
-	return ret;
-}
-
 static int prepare(void)
 {
+	struct iio_settings set = {
+		.trigger = cfg.trigger,
+		.trigger_rate = cfg.trigger || cfg.trigger_rate_given ?
+				cfg.trigger_rate : 0,
+		.expect_rate = cfg.trigger_rate_given,
+		.rate = cfg.rate_given ? &cfg.rate : NULL,
+	};
 	int fd, ret;
 
 	ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
 	if (!ret)
 		ret = iio_select(&dev, cfg.channels, cfg.nchannels);
-	if (!ret)
-		ret = plan_sizes();
+	if (!ret && cfg.nchannels)
+		ret = sizes_plan(&cfg, &dev);
 	if (!ret && cfg.find_max_rate && !iio_has_rate(&dev))
 		ret = fail(ST_FAIL, "--find-max-rate: %s has no sampling_frequency",
 			   dev.name);
@@ -103,8 +71,15 @@ static int prepare(void)
 		return ret;
 	close(fd);
 
-	return iio_setup(&dev, cfg.trigger, cfg.trigger_rate,
-			 cfg.rate_given ? &cfg.rate : NULL);
+	ret = iio_setup(&dev, &set);
+	if (ret || cfg.nchannels)
+		return ret;
+
+	/* Without names it takes as many as the device takes together */
+	if (dev.left_out[0])
+		fprintf(stderr, RWBENCH_NAME ": without %s, as %s does not take all channels together; name others to have those\n",
+			dev.left_out, dev.name);
+	return sizes_plan(&cfg, &dev);
 }
 
 /*

@@ -289,6 +289,7 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 
 	ret = x->ops->open(x);
 	r->started = !ret;
+	r->length = iio_length(x->dev);
 	if (!ret)
 		ret = run(x, w, r, progress);
 	window_end(w, x, r);

@@ -98,7 +98,8 @@ static const char help_text[] =
 "  -u, --uri URI            only local: is known\n"
 "  -i, --buffer-index N     which buffer of the device (default 0)\n"
 "  -t, --trigger NAME       use this trigger\n"
-"  -r, --trigger-rate HZ    rate of the trigger (default 100)\n"
+"  -r, --trigger-rate HZ    rate of the trigger (default 100 with -t; without, that\n"
+"                           of the trigger that is set)\n"
 "      --rate HZ            set sampling_frequency; 0 is valid if the device\n"
 "                           takes it\n"
 "      --root DIR           look for sys, dev and proc below DIR (for tests)\n"
@@ -378,6 +379,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	case 'u':
 		return parse_uri();
 	case 'b':
+		cfg->block_given = true;
 		return number("-b", optarg, 1, UINT32_MAX / 2, &cfg->block_samples);
 	case 's':
 		return number("-s", optarg, 0, UINT64_MAX, &cfg->samples);
@@ -387,6 +389,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		cfg->trigger = optarg;
 		return 0;
 	case 'r':
+		cfg->trigger_rate_given = true;
 		return number("-r", optarg, 1, UINT32_MAX, &cfg->trigger_rate);
 	case 'T':
 		cfg->timeout_given = true;
@@ -410,6 +413,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		cfg->duration_given = true;
 		return seconds("--duration", optarg, &cfg->duration_ns);
 	case OPT_SIZES:
+		cfg->sizes_named = true;
 		cfg->nsizes = 0;
 		return each_item("--sizes", optarg, take_size, cfg);
 	case OPT_VERIFY:

@@ -68,6 +68,7 @@ struct cfg {
 	unsigned int buffer_index;
 	const char *trigger;
 	uint64_t trigger_rate;
+	bool trigger_rate_given;
 	bool rate_given;
 	uint64_t rate;
 	const char *root;
@@ -78,6 +79,8 @@ struct cfg {
 	uint64_t block_samples;
 	uint64_t sizes[MAX_SIZES];
 	size_t nsizes;
+	bool block_given;		/* the user has named block_samples, */
+	bool sizes_named;		/* or the sizes: they are not to be bent */
 	uint64_t fileio_max;		/* no larger blocks for file I/O; 0: any */
 	unsigned int nblocks;		/* in the ring */
 	uint64_t alloc_unit;		/* DMABUFs are multiples of it; 0: any size */

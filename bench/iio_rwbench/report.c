@@ -332,6 +332,19 @@ static void print_unknown(FILE *out, const struct result *r)
 		r->outcomes.count[OUT_UNKNOWN], r->outcomes.total);
 }
 
+/* Then read() puts each block together from what there is */
+static void print_length(FILE *out, const struct result *r)
+{
+	char size[32];
+
+	if (r->transport != TR_FILEIO || !r->length || !r->sample_bytes || r->status ||
+	    r->length == FILEIO_BLOCKS * r->block_bytes / r->sample_bytes)
+		return;
+	format_size(size, sizeof(size), r->block_bytes);
+	fprintf(out, "%s %s: the kernel's buffer has %" PRIu64 " samples, as it does not take another length\n",
+		transport_name(r->transport), size, r->length);
+}
+
 static void print_overflow(FILE *out, const struct result *r)
 {
 	char size[32];
@@ -415,6 +428,7 @@ void report_table(FILE *out, const struct report *rep)
 	for (i = 0; i < rep->nresults; i++) {
 		const struct result *r = &rep->result[i];
 
+		print_length(out, r);
 		print_unknown(out, r);
 		print_bad(out, r);
 		print_overflow(out, r);

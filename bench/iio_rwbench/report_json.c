@@ -217,6 +217,10 @@ static void json_result(struct json *j, const struct result *r,
 	json_str(j, "transport", transport_name(r->transport));
 	json_u64(j, "block_bytes", r->block_bytes);
 	json_u64(j, "ring_blocks", r->nblocks);
+	if (r->length)
+		json_u64(j, "buffer_length", r->length);
+	else
+		json_null(j, "buffer_length");
 	if (r->exporter[0])
 		json_str(j, "exporter", r->exporter);
 	else

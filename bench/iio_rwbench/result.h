@@ -31,6 +31,7 @@ struct result {
 	uint64_t block_bytes;
 	unsigned int sample_bytes;
 	unsigned int nblocks;		/* in the ring */
+	uint64_t length;		/* of the kernel's buffer, samples; 0: unknown */
 	char exporter[EXPORTER_NAME];	/* empty for file I/O */
 	unsigned int warmup;		/* blocks that were left out */
 	uint64_t warmup_bytes;

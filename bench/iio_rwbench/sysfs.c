@@ -5,12 +5,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_SAVED 192
+#define MAX_SAVED 192	/* 128 channels, and what else a device has */
 
 /*
  * A fixed table and plain system calls, because a signal handler has to be able
@@ -119,10 +120,32 @@ int sysfs_write_u64(const char *path, uint64_t val)
 	return sysfs_write(path, text);
 }
 
-int sysfs_restore(void)
+/* A file that switches something on or off */
+static bool is_switch(const char *path)
+{
+	static const char *const ends[] = { "/enable", "_en" };
+	size_t len = strlen(path), i;
+
+	for (i = 0; i < 2; i++) {
+		size_t n = strlen(ends[i]);
+
+		if (len >= n && !strcmp(path + len - n, ends[i]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * First off what was off, then all of it: what is to be on again may be refused as long as
+ * something else is.
+ */
+static int write_back(void)
 {
 	int i, ret = 0;
 
+	for (i = nsaved - 1; i >= 0; i--)
+		if (is_switch(saved[i].path) && !strcmp(saved[i].val, "0"))
+			write_text(saved[i].path, saved[i].val);
 	for (i = nsaved - 1; i >= 0; i--) {
 		int err = write_text(saved[i].path, saved[i].val);
 
@@ -130,15 +153,18 @@ int sysfs_restore(void)
 		if (err && err != -EACCES && err != -EPERM && !ret)
 			ret = err;
 	}
-	nsaved = 0;
+	return ret;
+}
 
+int sysfs_restore(void)
+{
+	int ret = write_back();
+
+	nsaved = 0;
 	return ret;
 }
 
 void sysfs_restore_emergency(void)
 {
-	int i;
-
-	for (i = nsaved - 1; i >= 0; i--)
-		write_text(saved[i].path, saved[i].val);
+	write_back();
 }

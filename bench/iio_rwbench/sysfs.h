@@ -15,7 +15,8 @@ int sysfs_read_u64(const char *path, uint64_t *val);
 /*
  * Remembers the present value of a file, once. sysfs_restore() writes all
  * remembered values back, the latest first: the caller remembers the files in
- * the order in which they may be changed, so "enable" last.
+ * the order in which they may be changed, so "enable" last. But before all others
+ * what was off goes off.
  */
 int sysfs_save(const char *path);
 

@@ -66,12 +66,26 @@ static bool is_there(struct xfer *x, int fd, int last)
 	return ready;
 }
 
+/* Samples come in, however slowly, though not yet a block of them */
+static bool fills_up(struct xfer *x)
+{
+	uint64_t available = iio_available(x->dev);
+	bool more = available > x->available;
+
+	x->available = available;
+	return more;
+}
+
 int xfer_wait(struct xfer *x, int fd, int last, const char *what)
 {
 	int ret = 1;
 
-	if (!x->settling || !is_there(x, fd, last))
+	x->available = 0;
+	while (!x->settling || !is_there(x, fd, last)) {
 		ret = wait_fd(fd, POLLIN, x->timeout_ms);
+		if (ret || x->cfg->timeout_given || !fills_up(x))
+			break;
+	}
 	x->syscalls++;
 	xfer_step(x, STEP_WAIT);
 	if (ret > 0)
@@ -103,7 +117,7 @@ int xfer_no_data(const struct xfer *x)
 /* A block must have the time to fill, whatever the rate, unless told otherwise */
 void xfer_set_timeout(struct xfer *x)
 {
-	uint64_t rate = iio_rate(x->dev);
+	uint64_t rate = iio_expected_rate(x->dev);
 	uint64_t samples = x->block_bytes / x->dev->scan_bytes;
 
 	x->timeout_ms = x->cfg->timeout_ms;

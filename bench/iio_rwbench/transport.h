@@ -48,6 +48,7 @@ struct xfer {
 	int fd;			/* the buffer */
 	bool enabled;		/* by us */
 	int registers;		/* of the FPGA core, for its overflow bit; or -1 */
+	uint64_t available;	/* samples in the buffer at the last time-out */
 	uint64_t syscalls;
 	struct usage usage;	/* as it was when the buffer was enabled */
 	struct work work;

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define MAX_FDS 1024
+#define MAX_CHANNELS 8
 
 int __real_ioctl(int fd, unsigned long request, ...);
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
@@ -108,6 +109,15 @@ static int new_fd(int fd, enum kind kind, uint64_t size)
 	fds[fd].kind = kind;
 	fds[fd].size = size;
 	return fd;
+}
+
+static void set_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	if (fd < 0 || __real_write(fd, text, strlen(text)) < 0)
+		abort();
+	__real_close(fd);
 }
 
 /* Of the last tree that was made */
@@ -394,6 +404,18 @@ static int look(struct pollfd *p, nfds_t n)
 	return ready;
 }
 
+/* Of samples that are not a block yet */
+static void grow_available(void)
+{
+	char path[600], val[24];
+	static unsigned int n;
+
+	snprintf(path, sizeof(path), "%.*sdata_available",
+		 (int)(strlen(enable_path) - strlen("enable")), enable_path);
+	snprintf(val, sizeof(val), "%u\n", ++n);
+	set_file(path, val);
+}
+
 int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 {
 	bool data = enabled && !fake.stall;
@@ -402,6 +424,11 @@ int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 		return __real_poll(p, n, timeout);
 	if (!timeout)
 		return look(p, n);
+	if (data && fake.trickle) {
+		fake.trickle--;
+		grow_available();
+		return 0;
+	}
 	while (is(p[0].fd, DMABUF) && data && fds[p[0].fd].queued)
 		complete_next();
 	if (is(p[0].fd, DMABUF))
@@ -541,15 +568,6 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags)
 	return __real_send(fd, buf, n, flags);
 }
 
-static void set_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	if (fd < 0 || __real_write(fd, text, strlen(text)) < 0)
-		abort();
-	__real_close(fd);
-}
-
 /* The file is empty when it comes to this: a refusal brings the old rate back */
 static ssize_t set_rate(int fd, const char *buf, size_t n)
 {
@@ -566,6 +584,55 @@ static ssize_t set_rate(int fd, const char *buf, size_t n)
 	}
 	rate_hz = hz;
 	return __real_write(fd, buf, n);
+}
+
+static bool file_starts_with(const char *path, char c)
+{
+	char first = 0;
+	int fd = open(path, O_RDONLY);
+
+	if (fd >= 0 && __real_read(fd, &first, 1) < 0)
+		abort();
+	if (fd >= 0)
+		__real_close(fd);
+	return first == c;
+}
+
+/* Would the driver have this one on, together with those that are? */
+static bool fits(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char other[600];
+	int this, i;
+
+	if (sscanf(name, "in_voltage%d_en", &this) != 1)
+		return true;
+	for (i = 0; i < MAX_CHANNELS; i++) {
+		snprintf(other, sizeof(other), "%.*sin_voltage%d_en", (int)(name - path),
+			 path, i);
+		if (i == this || !file_starts_with(other, '1'))
+			continue;
+		if (fake.one_hot || (fake.pairs && i / 2 != this / 2))
+			return false;
+	}
+	return true;
+}
+
+static bool has_trigger(const char *path)
+{
+	char file[600];
+
+	snprintf(file, sizeof(file), "%.*strigger/current_trigger",
+		 (int)(strlen(path) - strlen("buffer0/enable")), path);
+	return !file_starts_with(file, '\n');
+}
+
+/* The file is empty by now, and what it held has to come back after a refusal */
+static ssize_t refuse(int fd, const char *old, int number)
+{
+	if (__real_write(fd, old, strlen(old)) < 0)
+		abort();
+	return err(number);
 }
 
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
@@ -587,8 +654,14 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 
 			if (on && fake.enable_errno)
 				return err(fake.enable_errno);
+			if (on && fake.triggered && !has_trigger(path))
+				return refuse(fd, "0", EINVAL);
 			enabled = on;
 		}
+		if (ends_with(path, "_en") && *(const char *)buf == '1' && !fits(path))
+			return refuse(fd, "0", EINVAL);
+		if (ends_with(path, "/buffer0/length") && fake.length_errno)
+			return refuse(fd, "4096", fake.length_errno);
 		if (ends_with(path, "/iio:device0/sampling_frequency"))
 			return set_rate(fd, buf, n);
 	}
@@ -637,15 +710,38 @@ static const char *const tree[][2] = {
 	{ DEVICE "buffer0/enable", "0\n" },
 	{ DEVICE "buffer0/length", "4096\n" },
 	{ DEVICE "buffer0/watermark", "2048\n" },
-	{ DEVICE "buffer0/length_align_bytes", "8\n" },
-#define CHANNEL(n) \
-	{ DEVICE "buffer0/in_voltage" n "_en", "0\n" }, \
-	{ DEVICE "buffer0/in_voltage" n "_index", n "\n" }, \
-	{ DEVICE "buffer0/in_voltage" n "_type", "le:s16/16>>0\n" }
-	CHANNEL("0"), CHANNEL("1"), CHANNEL("2"), CHANNEL("3"),
 	{ DEVICE "buffer1/", NULL },
 	{ DEVICE "buffer1/direction", "out\n" },
 };
+
+/* Elements of a scan, as many as the device is to have and no other from before */
+static void channel_tree(const char *dir)
+{
+	unsigned int n = fake.channels ? fake.channels : 4, i, k;
+	static const char *const files[] = { "en", "index", "type" };
+	char path[512], name[16], val[32];
+
+	for (i = 0; i <= MAX_CHANNELS; i++) {
+		bool timestamp = i == MAX_CHANNELS;
+		bool there = timestamp ? fake.timestamp : i < n;
+
+		snprintf(name, sizeof(name), timestamp ? "timestamp" : "voltage%u", i);
+		for (k = 0; k < 3; k++) {
+			snprintf(path, sizeof(path), "%s/" DEVICE "buffer0/in_%s_%s", dir,
+				 name, files[k]);
+			snprintf(val, sizeof(val), "%u\n", k ? i : 0);
+			if (k == 2)
+				strcpy(val, timestamp ? "le:s64/64>>0\n" : "le:s16/16>>0\n");
+			if (there)
+				set_file(path, val);
+			else
+				unlink(path);
+		}
+	}
+	snprintf(path, sizeof(path), "%s/" DEVICE "buffer0/length_align_bytes", dir);
+	snprintf(val, sizeof(val), "%u\n", fake.align ? fake.align : 8);
+	set_file(path, val);
+}
 
 /* A word with its 0, and another one in front of the one that counts */
 static int core_tree(const char *dir)
@@ -691,6 +787,7 @@ int fake_tree(const char *dir)
 		else if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
+	channel_tree(dir);
 	return core_tree(dir);
 }
 
@@ -724,6 +821,8 @@ int fake_parse(const char *text)
 		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
 		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),
 		KNOB(late), KNOB(no_sync_file), KNOB(core), KNOB(overflow),
+		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
+		KNOB(triggered), KNOB(length_errno), KNOB(trickle),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

@@ -39,6 +39,14 @@ struct fake {
 	bool no_sync_file;	/* the kernel exports none */
 	bool core;		/* there is ADI's FPGA core, with its registers */
 	bool overflow;		/* its bit is set again at once */
+	unsigned int channels;	/* of the device; 0: four */
+	bool timestamp;		/* and one of 64 bits behind them */
+	unsigned int align;	/* length_align_bytes; 0: 8 */
+	bool one_hot;		/* takes one channel at a time, the timestamp excepted */
+	bool pairs;		/* takes 0 and 1 together, or 2 and 3, and so on */
+	bool triggered;		/* cannot be enabled without a trigger */
+	int length_errno;	/* of writing the length */
+	unsigned int trickle;	/* so many time-outs until a block is there */
 	uint64_t instructions;	/* of each block, user and kernel; 0: no counters */
 	bool pmu_wraps;		/* the counters have 32 bits and no interrupt */
 	bool pagemap;		/* shows one page frame after the other ... */

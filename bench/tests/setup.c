@@ -16,7 +16,7 @@ void fresh_setup(const char *root, struct iio_dev *dev, struct cfg *cfg)
 	fake_tree(root);
 	iio_find(dev, root, "iio:device0", 0);
 	iio_select(dev, NULL, 0);
-	iio_setup(dev, NULL, 0, NULL);
+	iio_setup(dev, &(struct iio_settings){ .rate = NULL });
 
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->root = root;

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char root[] = "/tmp/rwbench-test-XXXXXX";
+static char root[] = "/dev/shm/rwbench-test-XXXXXX";
 static struct iio_dev dev;
 static struct cfg cfg;
 static struct result r;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char root[] = "/tmp/rwbench-test-XXXXXX";
+static char root[] = "/dev/shm/rwbench-test-XXXXXX";
 static struct iio_dev dev;
 static struct cfg cfg;
 static struct result r;
