@@ -95,6 +95,9 @@ static int attach_failed(const struct xfer *x, int err)
 	case EBUSY:
 		return fail(ST_FAIL, "the buffer of %s is busy with file I/O or with another transfer",
 			    dev);
+	case EIO: case EFAULT: case ENOSPC:
+		return fail(ST_FAIL, "%s cannot map a block of %zu bytes from %s: %s; its DMA controller may not reach that memory (above 4 GiB, with 32 address bits), or the bounce buffers are full (swiotlb=); try another --exporter",
+			    dev, x->block_bytes, x->exporter.name, strerror(-err));
 	default:
 		return fail(ST_FAIL, "%s cannot map a block of %zu bytes from %s: %s; try another --exporter or fewer blocks",
 			    dev, x->block_bytes, x->exporter.name, strerror(-err));
@@ -206,7 +209,7 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 	ret = exporter_alloc(&x->exporter, alloc_bytes(x), &b->fd);
 	if (ret) {
 		b->fd = -1;
-		return exporter_alloc_failed(&x->exporter, alloc_bytes(x), ret);
+		return exporter_alloc_failed(&x->exporter, x->cfg->root, alloc_bytes(x), ret);
 	}
 
 	/* By the first of them, for all of the ring */

@@ -3,6 +3,8 @@
 #include "exporter.h"
 
 #include "error.h"
+#include "memory.h"
+#include "sysfs.h"
 #include "uapi.h"
 
 #include <dirent.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #define HEAPS "dev/dma_heap"
+#define UDMABUF_LIMIT "module/udmabuf/parameters/size_limit_mb"
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
 #ifndef MFD_HUGE_2MB
@@ -244,17 +247,43 @@ int exporter_open_failed(const char *root, const char *name, int err)
 		    there);
 }
 
-int exporter_alloc_failed(const struct exporter *ex, uint64_t bytes, int err)
+/* Why this kind of memory is not to be had, as far as files say it */
+static void alloc_hint(const struct exporter *ex, const char *root, uint64_t bytes, int err,
+		       char *hint, size_t size)
 {
-	const char *hint = "";
+	char path[512];
+	uint64_t val, val2;
 
-	if (err == -EBADFD && is_variant(ex->name, "huge"))
-		hint = "; udmabuf takes the pool of huge pages from Linux 6.12 on";
-	else if (err == -EINVAL && !heap_name(ex->name))
-		hint = "; larger than the parameter size_limit_mb of udmabuf allows?";
-	else if (err == -ENOMEM)
-		hint = "; use fewer or smaller blocks (--blocks, -b)";
+	if (is_variant(ex->name, "huge")) {
+		if (memory_info(root, "HugePages_Free:", &val) && val * HUGE_PAGE < bytes)
+			snprintf(hint, size, "; %" PRIu64 " huge pages are free (echo N >/proc/sys/vm/nr_hugepages)",
+				 val);
+		else if (err == -EINVAL || err == -EBADFD)
+			snprintf(hint, size, "; udmabuf takes the pool of huge pages from Linux 6.12 on");
+		return;
+	}
+	if (err == -EINVAL && !heap_name(ex->name)) {
+		snprintf(path, sizeof(path), "%s/sys/" UDMABUF_LIMIT, root);
+		if (!sysfs_read_u64(path, &val) && bytes > val << 20)
+			snprintf(hint, size, "; udmabuf allows %" PRIu64 " MiB (echo N >/sys/" UDMABUF_LIMIT ")",
+				 val);
+		return;
+	}
+	if (err != -ENOMEM)
+		return;
+	if (exporter_has_cma(ex->name) && memory_info(root, "CmaTotal:", &val) &&
+	    memory_info(root, "CmaFree:", &val2))
+		snprintf(hint, size, "; of %" PRIu64 " MiB of CMA %" PRIu64 " are free, not all in one piece: use smaller blocks (-b), or more CMA (cma= on the kernel's command line)",
+			 val >> 10, val2 >> 10);
+	else
+		snprintf(hint, size, "; use fewer or smaller blocks (--blocks, -b)");
+}
 
+int exporter_alloc_failed(const struct exporter *ex, const char *root, uint64_t bytes, int err)
+{
+	char hint[320] = "";
+
+	alloc_hint(ex, root, bytes, err, hint, sizeof(hint));
 	return fail(ST_FAIL, "%s cannot allocate a block of %" PRIu64 " bytes: %s%s",
 		    ex->name, bytes, strerror(-err), hint);
 }

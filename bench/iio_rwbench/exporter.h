@@ -38,6 +38,6 @@ void exporter_close(struct exporter *ex);
 
 /* A status of error.h, with a sentence on why @err came of opening @name */
 int exporter_open_failed(const char *root, const char *name, int err);
-int exporter_alloc_failed(const struct exporter *ex, uint64_t bytes, int err);
+int exporter_alloc_failed(const struct exporter *ex, const char *root, uint64_t bytes, int err);
 
 #endif

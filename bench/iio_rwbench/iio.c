@@ -71,25 +71,30 @@ static int attr_failed(const struct iio_dev *dev, const char *what, int err)
 	}
 }
 
-/* Does process @pid have the node of the device open? */
-static bool has_open(const struct iio_dev *dev, const char *pid)
+enum holds { HOLDS_NOTHING, HOLDS_A_BUFFER, HOLDS_IT };
+
+/* Has process @pid the node of the device open, or the buffer of some device? */
+static enum holds holds(const struct iio_dev *dev, const char *pid)
 {
 	char dir[SYSFS_PATH], path[SYSFS_PATH + 256], target[SYSFS_PATH], node[IIO_NAME + 8];
 	struct dirent *entry;
-	bool found = false;
+	enum holds found = HOLDS_NOTHING;
 	ssize_t n;
 	DIR *fds;
 
 	snprintf(node, sizeof(node), "/dev/%s", dev->id);
 	snprintf(dir, sizeof(dir), "%s/proc/%.32s/fd", dev->root, pid);
 	fds = opendir(dir);
-	while (fds && !found && (entry = readdir(fds))) {
+	while (fds && found != HOLDS_IT && (entry = readdir(fds))) {
 		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
 		n = readlink(path, target, sizeof(target) - 1);
 		if (n < 0)
 			continue;
 		target[n] = '\0';
-		found = !strcmp(target, node);
+		if (!strcmp(target, node))
+			found = HOLDS_IT;
+		else if (!strcmp(target, "anon_inode:iio:buffer"))
+			found = HOLDS_A_BUFFER;
 	}
 	if (fds)
 		closedir(fds);
@@ -99,21 +104,26 @@ static bool has_open(const struct iio_dev *dev, const char *pid)
 void iio_used_by(const struct iio_dev *dev, char *text, size_t size)
 {
 	char dir[SYSFS_PATH], attr[64], name[IIO_NAME];
+	enum holds most = HOLDS_NOTHING, has;
 	struct dirent *entry;
 	DIR *proc;
 
 	text[0] = '\0';
 	snprintf(dir, sizeof(dir), "%s/proc", dev->root);
 	proc = opendir(dir);
-	while (proc && !*text && (entry = readdir(proc))) {
+	while (proc && most != HOLDS_IT && (entry = readdir(proc))) {
 		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
-		    strtol(entry->d_name, NULL, 10) == getpid() ||
-		    !has_open(dev, entry->d_name))
+		    strtol(entry->d_name, NULL, 10) == getpid())
 			continue;
+		has = holds(dev, entry->d_name);
+		if (has <= most)
+			continue;
+		most = has;
 		snprintf(attr, sizeof(attr), "%.32s/comm", entry->d_name);
 		if (read_attr(dir, attr, name, sizeof(name)))
 			strcpy(name, "a program");
-		snprintf(text, size, " by %s (process %.32s)", name, entry->d_name);
+		snprintf(text, size, "%s by %s (process %.32s)",
+			 has == HOLDS_IT ? "" : ", perhaps", name, entry->d_name);
 	}
 	if (proc)
 		closedir(proc);

@@ -72,7 +72,10 @@ uint64_t iio_available(const struct iio_dev *dev);
 int iio_open_buffer(const struct iio_dev *dev, int *fd);
 int iio_enable(struct iio_dev *dev, uint64_t block_bytes);
 
-/* " by iiod (process 812)", or nothing if nobody can be seen */
+/*
+ * " by iiod (process 812)", ", perhaps by ..." of who has the buffer of some device, which
+ * shows no name; or nothing
+ */
 void iio_used_by(const struct iio_dev *dev, char *text, size_t size);
 int iio_disable(struct iio_dev *dev);
 bool iio_is_enabled(const struct iio_dev *dev);

@@ -33,23 +33,36 @@ uint64_t memory_parse(const char *text, bool cma)
 	return (available - available / RESERVE) * 1024;
 }
 
-uint64_t memory_usable(const char *root, bool cma)
+static bool read_meminfo(const char *root, char *text, size_t size)
 {
-	char path[256], text[4096];
+	char path[256];
 	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/proc/meminfo", root);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return UINT64_MAX;
-	n = read(fd, text, sizeof(text) - 1);
+		return false;
+	n = read(fd, text, size - 1);
 	close(fd);
 	if (n < 0)
-		return UINT64_MAX;
-
+		return false;
 	text[n] = '\0';
-	return memory_parse(text, cma);
+	return true;
+}
+
+uint64_t memory_usable(const char *root, bool cma)
+{
+	char text[4096];
+
+	return read_meminfo(root, text, sizeof(text)) ? memory_parse(text, cma) : UINT64_MAX;
+}
+
+bool memory_info(const char *root, const char *key, uint64_t *val)
+{
+	char text[4096];
+
+	return read_meminfo(root, text, sizeof(text)) && find_kib(text, key, val);
 }
 
 int memory_check(const char *root, const char *what, uint64_t bytes, bool cma)

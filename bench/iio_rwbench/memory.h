@@ -15,6 +15,9 @@ uint64_t memory_usable(const char *root, bool cma);
 /* The same from the text of /proc/meminfo. With @cma also what lies in CMA */
 uint64_t memory_parse(const char *text, bool cma);
 
+/* A line of /proc/meminfo, such as "CmaFree:", in its unit. False: there is none */
+bool memory_info(const char *root, const char *key, uint64_t *val);
+
 /* Refuses in one sentence what would not fit. 0 or a status of error.h */
 int memory_check(const char *root, const char *what, uint64_t bytes, bool cma);
 

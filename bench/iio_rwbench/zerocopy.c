@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
 /*
  * MSG_ZEROCOPY pins the pages that it is to send. Whether a DMABUF has pages that
  * can be pinned is up to its exporter: memory that is mapped by page frame number
@@ -273,7 +274,7 @@ static int try_exporter(struct zerocopy *z, const struct cfg *cfg, const char *n
 	ret = exporter_alloc(&ex, BLOCK_BYTES, &fd);
 	exporter_close(&ex);
 	if (ret)
-		return exporter_alloc_failed(&ex, BLOCK_BYTES, ret);
+		return exporter_alloc_failed(&ex, cfg->root, BLOCK_BYTES, ret);
 
 	data = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (data == MAP_FAILED) {
@@ -302,6 +303,31 @@ static int try_plain(struct zerocopy *z, FILE *out)
 	return ret;
 }
 
+/*
+ * What udmabuf is made of. Its pages can be pinned through the file's own mapping, where
+ * they cannot be through that of the DMABUF.
+ */
+static int try_memfd(struct zerocopy *z, FILE *out)
+{
+	int fd = memfd_create(RWBENCH_NAME, MFD_CLOEXEC), ret;
+	void *data;
+
+	if (fd < 0 || ftruncate(fd, BLOCK_BYTES)) {
+		ret = fail(ST_FAIL, "cannot make a memfd: %s", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return ret;
+	}
+	data = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (data == MAP_FAILED)
+		return fail(ST_FAIL, "cannot map a memfd: %s", strerror(errno));
+	memset(data, 0x5a, BLOCK_BYTES);
+	ret = try_memory(z, "memfd", data, out);
+	munmap(data, BLOCK_BYTES);
+	return ret;
+}
+
 static void print_head(FILE *out)
 {
 	if (!out)
@@ -324,6 +350,11 @@ static int try_all(struct zerocopy *z, const struct cfg *cfg, FILE *out)
 		names = (const char (*)[EXPORTER_NAME])there;
 	}
 	status = try_plain(z, out);
+	if (!wait_stopped()) {
+		ret = try_memfd(z, out);
+		if (!status)
+			status = ret;
+	}
 	for (i = 0; i < n && !wait_stopped(); i++) {
 		ret = try_exporter(z, cfg, names[i], out);
 		if (ret == ST_MISSING && !cfg->plan.nexporters) {

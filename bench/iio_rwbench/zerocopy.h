@@ -25,7 +25,7 @@ struct zc_send {
 
 struct zerocopy {
 	struct counters counters;
-	struct zc_send send[2 * (MAX_LIST + 1)];
+	struct zc_send send[2 * (MAX_LIST + 2)];	/* and of malloc() and a memfd */
 	size_t nsends;
 };
 

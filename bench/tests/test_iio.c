@@ -335,6 +335,13 @@ static void busy_by_whom(void)
 	CHECK_EQ(iio_open_buffer(&dev, &fd), ST_FAIL);
 	CHECK_HAS(fail_text(), "by iiod (process 4711)");
 
+	/* Of the buffer alone the device cannot be seen */
+	fail_clear();
+	unlink(file("proc/4711/fd/5"));
+	CHECK_EQ(symlink("anon_inode:iio:buffer", file("proc/4711/fd/5")), 0);
+	CHECK_EQ(iio_open_buffer(&dev, &fd), ST_FAIL);
+	CHECK_HAS(fail_text(), "open, perhaps by iiod (process 4711)");
+
 	fail_clear();
 	put(BUFFER0 "enable", "1\n");
 	CHECK_EQ(setup(NULL, 0, NULL), ST_FAIL);
@@ -443,6 +450,41 @@ static void enable_without_memory(void)
 	CHECK_HAS(fail_text(), "root");
 }
 
+/* What can be read about memory that is not to be had */
+static void reasons_of_exporters(void)
+{
+	struct exporter ex = { .fd = -1 };
+
+	fresh();
+	put("proc/meminfo", "MemAvailable: 9 kB\nCmaTotal: 16384 kB\nCmaFree: 2048 kB\nHugePages_Free: 3\n");
+	strcpy(ex.name, "heap:reserved");
+	exporter_alloc_failed(&ex, root, 1 << 20, -ENOMEM);
+	CHECK_HAS(fail_text(), "of 16 MiB of CMA 2 are free");
+	CHECK_HAS(fail_text(), "cma=");
+
+	fail_clear();
+	strcpy(ex.name, "heap:system");
+	exporter_alloc_failed(&ex, root, 1 << 20, -ENOMEM);
+	CHECK_HAS(fail_text(), "smaller blocks");
+
+	fail_clear();
+	strcpy(ex.name, "udmabuf:huge");
+	exporter_alloc_failed(&ex, root, 16 << 20, -ENOMEM);
+	CHECK_HAS(fail_text(), "3 huge pages are free");
+	fail_clear();
+	exporter_alloc_failed(&ex, root, 2 << 20, -EINVAL);
+	CHECK_HAS(fail_text(), "from Linux 6.12 on");
+
+	fail_clear();
+	mkdir(file("sys/module"), 0755);
+	mkdir(file("sys/module/udmabuf"), 0755);
+	mkdir(file("sys/module/udmabuf/parameters"), 0755);
+	put("sys/module/udmabuf/parameters/size_limit_mb", "64\n");
+	strcpy(ex.name, "udmabuf");
+	exporter_alloc_failed(&ex, root, 65 << 20, -EINVAL);
+	CHECK_HAS(fail_text(), "udmabuf allows 64 MiB");
+}
+
 static void exporters(void)
 {
 	char names[16][EXPORTER_NAME];
@@ -499,6 +541,7 @@ static const struct ktap_test tests[] = {
 	{ "iio.buffer_fd", buffer_fd },
 	{ "iio.enable_without_memory", enable_without_memory },
 	{ "iio.exporters", exporters },
+	{ "iio.reasons_of_exporters", reasons_of_exporters },
 };
 
 int main(void)
