@@ -87,21 +87,21 @@ static int fileio_open(struct xfer *x)
 static int fileio_get(struct xfer *x, struct view *view)
 {
 	uint64_t begin = now_ns();
-	size_t done = 0;
 	ssize_t n;
 	int ret;
 
 	/* read() ends where a block of the kernel ends, which may be early */
-	while (done < x->block_bytes) {
+	while (x->filled < x->block_bytes) {
 		ret = xfer_wait(x, x->fd, -1, "the buffer");
 		if (ret)
 			return ret;
 
-		n = read(x->fd, (char *)x->data + done, x->block_bytes - done);
+		n = read(x->fd, (char *)x->data + x->filled,
+			 x->block_bytes - x->filled);
 		x->syscalls++;
 		xfer_step(x, STEP_READ);
 		if (n < 0 && errno == EINTR)
-			return -EINTR;
+			return wait_stopped() ? -EINTR : -EAGAIN;
 		if (n < 0 && errno == EAGAIN) {
 			/* Only mainline says "ready" and then has nothing */
 			if (x->timeout_ms && now_ns() - begin >
@@ -117,8 +117,9 @@ static int fileio_get(struct xfer *x, struct view *view)
 		if (n == 0)
 			return fail(ST_FAIL, "read from %s: end of file; was the buffer disabled by another process?",
 				    x->dev->name);
-		done += (size_t)n;
+		x->filled += (size_t)n;
 	}
+	x->filled = 0;
 
 	view->data = x->data;
 	view->bytes = x->block_bytes;

@@ -40,7 +40,7 @@ static void print_error(const char *text)
 /* Text goes where no samples and no JSON are */
 static FILE *text_stream(void)
 {
-	return cfg.benchmark && (!cfg.json || cfg.json_file) ? stdout : stderr;
+	return cfg.benchmark && !cfg.csv && (!cfg.json || cfg.json_file) ? stdout : stderr;
 }
 
 static int prepare(void)
@@ -258,9 +258,17 @@ static void print_text(const struct report *rep)
 {
 	FILE *out = text_stream();
 
-	/* JSON on standard output is in place of the table */
+	/* JSON and CSV on standard output are in place of the table */
 	if (cfg.json && !cfg.json_file)
 		return;
+	if (cfg.csv) {
+		if (cfg.sweep)
+			sweep_report_csv(stdout, &sweep);
+		else
+			report_csv(stdout, rep);
+		fflush(stdout);
+		return;
+	}
 	if (sweep.npoints)
 		sweep_report_table(out, rep, &sweep);
 	if (!rep->nresults)
@@ -337,6 +345,8 @@ int main(int argc, char **argv)
 		ret = err;
 	if (!ret)
 		ret = wait_init(sysfs_restore_emergency);
+	if (!ret && !cfg.zerocopy)
+		wait_take_requests();
 	if (!ret)
 		ret = cfg.zerocopy ? run_zerocopy() : run(&rep);
 

@@ -159,7 +159,7 @@ static void window_tick(struct window *w, struct xfer *x, struct result *r,
 		add_interval(r, w, w->last);
 	r->elapsed_ns = w->last - w->begin;
 	if (progress)
-		progress(r, r->bytes - w->tick_bytes, w->last - w->tick);
+		progress(r, r->bytes - w->tick_bytes, w->last - w->tick, false);
 	w->tick = w->last;
 	w->tick_bytes = r->bytes;
 }
@@ -209,6 +209,14 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 					(double)(end.at_ns - x->usage.at_ns));
 }
 
+static void answer(const struct window *w, struct result *r, progress_fn progress)
+{
+	if (!wait_asked() || !progress)
+		return;
+	r->elapsed_ns = w->open ? now_ns() - w->begin : 0;
+	progress(r, r->bytes, r->elapsed_ns, true);
+}
+
 static bool window_full(const struct window *w, const struct result *r)
 {
 	if (r->bytes >= w->limit_bytes)
@@ -233,6 +241,9 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 		x->settling = !w->open && r->warmup + 1 >= x->cfg->warmup;
 		x->waited = false;
 		ret = x->ops->get(x, &view);
+		answer(w, r, progress);
+		if (ret == -EAGAIN)
+			continue;
 		if (ret)
 			return ret;
 		ret = judge(x, &view, r, &usable);

@@ -4,8 +4,11 @@
 
 #include "result.h"
 
-/* Called now and then; @done is bytes since @ns ago, and ends an interval */
-typedef void (*progress_fn)(const struct result *r, uint64_t bytes, uint64_t ns);
+/*
+ * Called now and then with the bytes that came in the last @ns; and with @asked, when
+ * somebody wants to know, with those of the whole run so far.
+ */
+typedef void (*progress_fn)(const struct result *r, uint64_t bytes, uint64_t ns, bool asked);
 
 /*
  * Runs until the limits of @cfg, a signal or an error. Returns the status,

@@ -32,6 +32,7 @@ enum {
 	OPT_RATE, OPT_WARMUP, OPT_NOTE, OPT_FIND_MAX_RATE, OPT_MAX_RATE,
 	OPT_RESOLUTION, OPT_CPU, OPT_FILE, OPT_REPEAT, OPT_CONFIDENCE,
 	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG, OPT_FULL, OPT_EVIDENCE,
+	OPT_FORMAT, OPT_PERCENTILES,
 };
 
 static const char short_options[] = ":hVu:b:s:i:t:r:T:wcB";
@@ -59,6 +60,8 @@ static const struct option long_options[] = {
 	{ "sync", required_argument, NULL, OPT_SYNC },
 	{ "evidence", required_argument, NULL, OPT_EVIDENCE },
 	{ "json", optional_argument, NULL, OPT_JSON },
+	{ "output-format", required_argument, NULL, OPT_FORMAT },
+	{ "percentiles", required_argument, NULL, OPT_PERCENTILES },
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "rate", required_argument, NULL, OPT_RATE },
@@ -167,12 +170,15 @@ static const char help_text[] =
 "Zerocopy: memory of each exporter sent over TCP on the loopback device, with\n"
 "and without MSG_ZEROCOPY, and what the kernel made of it\n"
 "Output\n"
+"      --output-format HOW  text (default), json or csv, on standard output\n"
 "      --json[=FILE]        one JSON document, to FILE or standard output\n"
+"      --percentiles A,B,.. of the time from block to block, such as 50,99.9\n"
 "      --interval SEC       print a line each SEC seconds\n"
 "      --note TEXT          put TEXT into the report (where, on what)\n"
 "  -h, --help, -V, --version\n"
 "Not supported yet: -w (output), -c (cyclic).\n"
 "\n"
+"SIGUSR1 makes it tell how the run goes, on standard error.\n"
 "Numbers take the suffixes K, M and G (1024, 1024^2, 1024^3). MiB/s is\n"
 "bytes that arrived over elapsed wall time, in units of 2^20.\n"
 "Exit status: 0 good, 1 failed, 2 usage, 3 data lost or wrong, 77 the kernel or\n"
@@ -359,6 +365,39 @@ static int parse_evidence(struct cfg *cfg)
 	return each_item("--evidence", optarg, take_evidence, cfg);
 }
 
+static int parse_format(struct cfg *cfg)
+{
+	static const char *const words[] = { "text", "json", "csv", NULL };
+	int i = word(optarg, words);
+
+	if (i < 0)
+		return fail(ST_USAGE, "--output-format: \"%s\" is not text, json or csv",
+			    optarg);
+	/* A --json=FILE besides stays what it is */
+	if (i == 1 && cfg->json_file)
+		return fail(ST_USAGE, "--output-format json and --json=FILE are two places for one report");
+	cfg->json |= i == 1;
+	cfg->csv = i == 2;
+	return 0;
+}
+
+/* "99.99" -> 999900 */
+static int take_percentile(const char *what, const char *item, void *arg)
+{
+	struct cfg *cfg = arg;
+	uint64_t ns;
+
+	if (cfg->npercentiles == MAX_LIST)
+		return fail(ST_USAGE, "%s: more than %d", what, MAX_LIST);
+	/* Seconds have the same form, and nine digits */
+	if (parse_seconds(item, &ns) || !ns || ns > 100 * (uint64_t)NSEC_PER_SEC ||
+	    ns % (NSEC_PER_SEC / 10000))
+		return fail(ST_USAGE, "%s: \"%s\" is not a percentage, such as 99.9, of at most four digits behind the point",
+			    what, item);
+	cfg->percentile[cfg->npercentiles++] = (unsigned int)(ns / (NSEC_PER_SEC / 10000));
+	return 0;
+}
+
 static int parse_uri(void)
 {
 	if (strcmp(optarg, "local:"))
@@ -423,6 +462,11 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return 0;
 	case OPT_SYNC:
 		return parse_sync(cfg);
+	case OPT_FORMAT:
+		return parse_format(cfg);
+	case OPT_PERCENTILES:
+		cfg->npercentiles = 0;
+		return each_item("--percentiles", optarg, take_percentile, cfg);
 	case OPT_EVIDENCE:
 		return parse_evidence(cfg);
 	case OPT_JSON:
@@ -544,6 +588,12 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "--transport=both is for measuring: add -B, or name one");
 	if (!cfg->benchmark && !cfg->zerocopy && cfg->json && !cfg->json_file)
 		return fail(ST_USAGE, "--json needs =FILE here: without -B, standard output carries the samples");
+	if (!cfg->benchmark && cfg->csv)
+		return fail(ST_USAGE, "--output-format csv is for measuring: add -B");
+	if (cfg->csv && cfg->json && !cfg->json_file)
+		return fail(ST_USAGE, "only one of JSON and CSV can go to standard output: use --json=FILE for the other");
+	if (cfg->sweep && cfg->npercentiles)
+		return fail(ST_USAGE, "--percentiles does not go with sweep, which has p50 and p99 of each run");
 	if (cfg->benchmark && !cfg->sweep && !cfg_bounded(cfg) &&
 	    (cfg->transports == TR_BOTH || cfg->nsizes > 1))
 		return fail(ST_USAGE, "--duration 0 is endless, so only one transport and one size can be measured");

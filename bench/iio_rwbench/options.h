@@ -120,6 +120,9 @@ struct cfg {
 	/* output */
 	bool json;
 	const char *json_file;		/* NULL: standard output */
+	bool csv;			/* on standard output */
+	unsigned int percentile[MAX_LIST];	/* of a million */
+	size_t npercentiles;
 	bool interval_given;
 	uint64_t interval_ns;
 	const char *note;

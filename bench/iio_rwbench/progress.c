@@ -15,10 +15,27 @@ void progress_init(const struct cfg *cfg, FILE *out)
 	live = !rows_wanted && isatty(STDERR_FILENO);
 }
 
-void progress_show(const struct result *r, uint64_t bytes, uint64_t ns)
+static void tell(const struct result *r, uint64_t bytes, uint64_t ns)
 {
 	char size[32];
 
+	progress_end();
+	format_size(size, sizeof(size), r->block_bytes);
+	fprintf(stderr, RWBENCH_NAME ": %s %s: %" PRIu64 " blocks, %" PRIu64 " bytes in %.3f s, %.1f MiB/s, block time p50 %.1f us, p99 %.1f us; %" PRIu64 " transfers bad, of %" PRIu64 " not known\n",
+		transport_name(r->transport), size, r->blocks, bytes, (double)ns / 1e9,
+		mib_per_s(bytes, ns), (double)hist_percentile(&r->times, 500) / 1000,
+		(double)hist_percentile(&r->times, 990) / 1000, r->outcomes.bad,
+		r->outcomes.count[OUT_UNKNOWN]);
+}
+
+void progress_show(const struct result *r, uint64_t bytes, uint64_t ns, bool asked)
+{
+	char size[32];
+
+	if (asked) {
+		tell(r, bytes, ns);
+		return;
+	}
 	if (!live && !rows_wanted)
 		return;
 

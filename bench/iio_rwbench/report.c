@@ -332,6 +332,22 @@ static void print_unknown(FILE *out, const struct result *r)
 		r->outcomes.count[OUT_UNKNOWN], r->outcomes.total);
 }
 
+/* Those that were asked for */
+static void print_percentiles(FILE *out, const struct cfg *cfg, const struct result *r)
+{
+	char size[32];
+	size_t i;
+
+	if (!cfg->npercentiles || !result_has_figures(r))
+		return;
+	format_size(size, sizeof(size), r->block_bytes);
+	fprintf(out, "%s %s, block time in us:", transport_name(r->transport), size);
+	for (i = 0; i < cfg->npercentiles; i++)
+		fprintf(out, "%s p%g %.1f", i ? "," : "", cfg->percentile[i] / 10000.0,
+			(double)hist_quantile(&r->times, cfg->percentile[i]) / 1000);
+	fputc('\n', out);
+}
+
 /* Then read() puts each block together from what there is */
 static void print_length(FILE *out, const struct result *r)
 {
@@ -428,6 +444,7 @@ void report_table(FILE *out, const struct report *rep)
 	for (i = 0; i < rep->nresults; i++) {
 		const struct result *r = &rep->result[i];
 
+		print_percentiles(out, rep->cfg, r);
 		print_length(out, r);
 		print_unknown(out, r);
 		print_bad(out, r);

@@ -33,6 +33,10 @@ void report_header(FILE *out, const struct report *rep);
 void report_table(FILE *out, const struct report *rep);
 void report_stream(FILE *out, const struct result *r);
 void report_json(FILE *out, const struct report *rep);
+void report_csv(FILE *out, const struct report *rep);
+
+/* A field, quoted if it has to be; what is not known is an empty one */
+void csv_text(FILE *out, const char *text);
 
 /* What all JSON documents begin and end with */
 void report_json_begin(struct json *j, const struct report *rep,

@@ -168,14 +168,26 @@ static void json_unverified(struct json *j)
 	json_null(j, "wrong_bytes");
 }
 
-static void json_times(struct json *j, const struct hist *h)
+static void json_times(struct json *j, const struct cfg *cfg, const struct hist *h)
 {
+	size_t i;
+
 	json_object(j, "block_time");
 	json_u64(j, "min_ns", h->count ? h->min : 0);
 	json_u64(j, "mean_ns", h->count ? h->sum / h->count : 0);
 	json_u64(j, "p50_ns", hist_percentile(h, 500));
 	json_u64(j, "p99_ns", hist_percentile(h, 990));
 	json_u64(j, "max_ns", h->max);
+	if (cfg->npercentiles)
+		json_array(j, "percentiles");
+	for (i = 0; i < cfg->npercentiles; i++) {
+		json_object(j, NULL);
+		json_num(j, "percent", cfg->percentile[i] / 10000.0, 4);
+		json_u64(j, "ns", hist_quantile(h, cfg->percentile[i]));
+		json_end_object(j);
+	}
+	if (cfg->npercentiles)
+		json_end_array(j);
 	json_end_object(j);
 }
 
@@ -210,7 +222,7 @@ static void json_max_rate(struct json *j, const struct max_rate *m)
 	}
 }
 
-static void json_result(struct json *j, const struct result *r,
+static void json_result(struct json *j, const struct cfg *cfg, const struct result *r,
 			const struct max_rate *m)
 {
 	json_object(j, NULL);
@@ -256,7 +268,7 @@ static void json_result(struct json *j, const struct result *r,
 		json_num(j, "irqs_per_mib", result_irqs_per_mib(r), 3);
 	else
 		json_null(j, "irqs_per_mib");
-	json_times(j, &r->times);
+	json_times(j, cfg, &r->times);
 	json_intervals(j, r);
 	if (m)
 		json_max_rate(j, m);
@@ -310,7 +322,7 @@ void report_json(FILE *out, const struct report *rep)
 	json_settings(&j, rep);
 	json_array(&j, "results");
 	for (i = 0; i < rep->nresults; i++)
-		json_result(&j, &rep->result[i],
+		json_result(&j, rep->cfg, &rep->result[i],
 			    rep->max_rate ? &rep->max_rate[i] : NULL);
 	json_end_array(&j);
 	report_json_end(&j, rep);

@@ -55,7 +55,7 @@ void hist_add(struct hist *h, uint64_t val)
 		h->max = val;
 }
 
-uint64_t hist_percentile(const struct hist *h, unsigned int permille)
+uint64_t hist_quantile(const struct hist *h, unsigned int ppm)
 {
 	uint64_t rank, seen = 0;
 	unsigned int i;
@@ -63,9 +63,9 @@ uint64_t hist_percentile(const struct hist *h, unsigned int permille)
 	if (!h->count)
 		return 0;
 
-	/* count * permille / 1000, rounded up, without overflow */
-	rank = h->count / 1000 * permille +
-	       (h->count % 1000 * permille + 999) / 1000;
+	/* count * ppm / 1000000, rounded up, without overflow */
+	rank = h->count / 1000000 * ppm +
+	       (h->count % 1000000 * ppm + 999999) / 1000000;
 	if (!rank)
 		return h->min;
 
@@ -75,6 +75,11 @@ uint64_t hist_percentile(const struct hist *h, unsigned int permille)
 			return bucket_top(i) < h->max ? bucket_top(i) : h->max;
 	}
 	return h->max;
+}
+
+uint64_t hist_percentile(const struct hist *h, unsigned int permille)
+{
+	return hist_quantile(h, permille * 1000);
 }
 
 double mib_per_s(uint64_t bytes, uint64_t ns)

@@ -26,7 +26,10 @@ struct hist {
 void hist_reset(struct hist *h);
 void hist_add(struct hist *h, uint64_t val);
 
-/* The value that @permille of 1000 do not exceed; 0 when there is none */
+/* The value that @ppm of a million do not exceed; 0 when there is none */
+uint64_t hist_quantile(const struct hist *h, unsigned int ppm);
+
+/* The same of a thousand */
 uint64_t hist_percentile(const struct hist *h, unsigned int permille);
 
 double mib_per_s(uint64_t bytes, uint64_t ns);

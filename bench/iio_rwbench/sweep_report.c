@@ -329,3 +329,37 @@ void sweep_report_doing(const struct sweep *s, const struct point *p,
 		 memory_name(p), size, work_name(p->work));
 	progress_doing(what);
 }
+
+/* The median of each metric, an empty field where there is none */
+static void csv_point(FILE *out, const struct sweep *s, const struct point *p)
+{
+	static const char *const overflow[] = { "", "0", "1" };
+	struct spread spread;
+	size_t i;
+
+	fprintf(out, "%s,", transport_name(p->transport));
+	csv_text(out, p->exporter);
+	fprintf(out, ",%" PRIu64 ",%u,%s,%u,%" PRIu64 ",%" PRIu64 ",%s", p->block_bytes, p->ring,
+		work_name(p->work), p->runs, p->blocks, p->unknown, overflow[p->overflow]);
+	for (i = 0; i < METRICS; i++) {
+		fputc(',', out);
+		if (sweep_spread(s, p, i, &spread))
+			fprintf(out, "%.3f", spread.median);
+	}
+	fprintf(out, ",%d,", p->status);
+	csv_text(out, p->error);
+	fputs("\r\n", out);
+}
+
+void sweep_report_csv(FILE *out, const struct sweep *s)
+{
+	size_t i;
+
+	fputs("transport,exporter,block_bytes,ring_blocks,cpu,runs,blocks,transfers_not_known,overflow",
+	      out);
+	for (i = 0; i < METRICS; i++)
+		fprintf(out, ",%s", metrics[i].name);
+	fputs(",status,error\r\n", out);
+	for (i = 0; i < s->npoints; i++)
+		csv_point(out, s, &s->point[i]);
+}

@@ -10,6 +10,7 @@
 
 void sweep_report_table(FILE *out, const struct report *rep,
 			const struct sweep *s);
+void sweep_report_csv(FILE *out, const struct sweep *s);
 void sweep_report_json(FILE *out, const struct report *rep,
 		       const struct sweep *s);
 

@@ -92,7 +92,7 @@ int xfer_wait(struct xfer *x, int fd, int last, const char *what)
 		return 0;
 	if (ret == 0)
 		return xfer_no_data(x);
-	if (ret == -EINTR)
+	if (ret == -EINTR || ret == -EAGAIN)
 		return ret;
 	return fail(ST_FAIL, "poll on %s of %s: %s", what, x->dev->name,
 		    strerror(-ret));

@@ -63,6 +63,7 @@ struct xfer {
 
 	/* file I/O */
 	void *data;
+	size_t filled;		/* of it, by now */
 
 	/* DMABUF */
 	struct exporter exporter;
@@ -76,8 +77,8 @@ struct xfer {
 
 /*
  * open() leaves the buffer enabled and data on its way. get() waits for a block
- * and returns 0, -EINTR when the run shall end, or a status of error.h. put()
- * gives the block back. close() undoes open(), also one that failed half way.
+ * and returns 0, -EINTR when the run shall end, -EAGAIN when it is to be called again,
+ * or a status of error.h. put() gives the block back. close() undoes open(), also one that failed half way.
  */
 struct transport_ops {
 	enum transport id;
@@ -101,8 +102,7 @@ void xfer_step(struct xfer *x, enum step step);
 
 /*
  * Waits for @fd, which the sentence of a failure calls @what. @last is the block that
- * the device fills last of all, -1 if that cannot be seen. 0, -EINTR when the run
- * shall end, or a status.
+ * the device fills last of all, -1 if that cannot be seen. As get().
  */
 int xfer_wait(struct xfer *x, int fd, int last, const char *what);
 

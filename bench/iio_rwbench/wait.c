@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, asked;
 static int stop_fd = -1;
 static void (*on_last)(void);
 
@@ -35,6 +35,12 @@ static void on_stop(int sig)
 	if (write(stop_fd, &one, sizeof(one)) < 0)
 		_exit(128 + sig);
 	errno = saved;
+}
+
+static void on_request(int sig)
+{
+	(void)sig;
+	asked = 1;
 }
 
 /* A crash must not leave the device running. SA_RESETHAND: no second round. */
@@ -76,6 +82,26 @@ int wait_init(void (*last_words)(void))
 	return 0;
 }
 
+/* SA_RESTART, as all but poll(), which never is, can go on */
+void wait_take_requests(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_request;
+	sa.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &sa, NULL);
+}
+
+bool wait_asked(void)
+{
+	bool was = asked;
+
+	if (was)
+		asked = 0;
+	return was;
+}
+
 bool wait_stopped(void)
 {
 	return stop_signal != 0;
@@ -106,10 +132,12 @@ int wait_fd(int fd, short events, uint64_t timeout_ms)
 	if (timeout_ms)
 		timeout = timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
 
-	/* Only our own stop signals have handlers, so EINTR means stop */
+	/* Only our own signals have handlers: to stop, or to tell how it goes */
 	ret = poll(fds, 2, timeout);
 	if (wait_stopped())
 		return -EINTR;
+	if (ret < 0 && errno == EINTR)
+		return -EAGAIN;
 	if (ret < 0)
 		return -errno;
 

@@ -11,12 +11,19 @@
  */
 int wait_init(void (*last_words)(void));
 
+/* From now on SIGUSR1 asks for a summary of the run that goes on */
+void wait_take_requests(void);
+
+/* Has anybody asked since the last time? */
+bool wait_asked(void);
+
 bool wait_stopped(void);
 int wait_signal(void);
 
 /*
  * Waits until @fd has one of @events. Returns 1 when it has, 0 on timeout,
- * -EINTR when the run shall end, or -errno. @timeout_ms 0 waits for ever.
+ * -EINTR when the run shall end, -EAGAIN when somebody asked for a summary, or -errno.
+ * @timeout_ms 0 waits for ever.
  */
 int wait_fd(int fd, short events, uint64_t timeout_ms);
 
