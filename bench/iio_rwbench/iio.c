@@ -66,8 +66,8 @@ static int attr_failed(const struct iio_dev *dev, const char *what, int err)
 		return fail(ST_FAIL, "cannot set %s of %s: its buffer is in use%s, or was left enabled (echo 0 > %s/enable)",
 			    what, dev->name, *users ? users : " by another process", dev->buf);
 	default:
-		return fail(ST_FAIL, "cannot set %s of %s: %s", what, dev->name,
-			    strerror(-err));
+		return fail(ST_FAIL, "cannot set %s of %s: %s; the kernel log may say more (dmesg)",
+			    what, dev->name, strerror(-err));
 	}
 }
 
@@ -211,6 +211,25 @@ static int add_channel(struct iio_dev *dev, const char *file)
 	return 0;
 }
 
+static int no_buffer(const struct iio_dev *dev)
+{
+	char there[256] = "";
+	struct dirent *entry;
+	unsigned int n;
+	DIR *dir;
+
+	dir = opendir(dev->dir);
+	while (dir && (entry = readdir(dir)))
+		if (sscanf(entry->d_name, "buffer%u", &n) == 1)
+			list_add(there, sizeof(there), "%u", n);
+	if (dir)
+		closedir(dir);
+	return fail(ST_MISSING, "%s (%s) has no buffer %u; %s%s", dev->name, dev->id,
+		    dev->buffer_index, *there ? "it has: " :
+		    "it has none at all, so samples can only be read one by one, from its sysfs files",
+		    there);
+}
+
 static int read_channels(struct iio_dev *dev)
 {
 	struct dirent *entry;
@@ -219,8 +238,7 @@ static int read_channels(struct iio_dev *dev)
 
 	dir = opendir(dev->buf);
 	if (!dir)
-		return fail(ST_MISSING, "%s (%s) has no buffer %u that this program could use",
-			    dev->name, dev->id, dev->buffer_index);
+		return no_buffer(dev);
 
 	while (!ret && (entry = readdir(dir))) {
 		const char *name = entry->d_name;
@@ -350,8 +368,9 @@ static int select_one(struct iio_dev *dev, const char *name)
 		list_add(there, sizeof(there), "%s", c->id);
 	}
 
-	return fail(ST_FAIL, "%s has no input channel \"%s\"; it has: %s",
-		    dev->name, name, *there ? there : "none");
+	return fail(ST_FAIL, "%s has no input channel \"%s\"; it has: %s%s",
+		    dev->name, name, *there ? there : "none",
+		    strchr(name, ',') ? " (channels are words of their own, without commas)" : "");
 }
 
 int iio_select(struct iio_dev *dev, char *const *names, size_t n)
@@ -583,16 +602,29 @@ int iio_set_rate(struct iio_dev *dev, uint64_t rate, bool *taken)
 	return ret ? attr_failed(dev, attr, ret) : 0;
 }
 
+static void rates_there(const struct iio_dev *dev, char *list, size_t size)
+{
+	char attr[IIO_NAME + 32], file[IIO_NAME + 48];
+
+	if (rate_attr(dev, attr, sizeof(attr)))
+		return;
+	snprintf(file, sizeof(file), "%s_available", attr);
+	if (read_attr(dev->dir, file, list, size))
+		list[0] = '\0';
+}
+
 static int set_rate(struct iio_dev *dev, uint64_t rate)
 {
+	char list[SYSFS_VALUE] = "";
 	bool taken;
 	int ret;
 
 	ret = iio_set_rate(dev, rate, &taken);
-	if (!ret && !taken)
-		ret = fail(ST_FAIL, "--rate: %s refuses a sampling_frequency of %" PRIu64,
-			   dev->name, rate);
-	return ret;
+	if (ret || taken)
+		return ret;
+	rates_there(dev, list, sizeof(list));
+	return fail(ST_FAIL, "--rate: %s refuses a sampling_frequency of %" PRIu64 "%s%s",
+		    dev->name, rate, *list ? "; it has: " : "", list);
 }
 
 static int switch_channel(struct iio_dev *dev, const struct iio_chan *c, const char *val)

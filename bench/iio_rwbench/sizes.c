@@ -57,8 +57,9 @@ static int refuse(const struct cfg *cfg, const struct iio_dev *dev, uint64_t byt
 		return fail(ST_USAGE, "%s: %" PRIu64 " bytes are no whole number of samples: with these channels of %s, a sample has %u bytes; %s",
 			    option, bytes, dev->name, dev->scan_bytes, nearest);
 	if (bytes % dev->length_align)
-		return fail(ST_USAGE, "%s: %" PRIu64 " bytes (%" PRIu64 " samples) cannot be transferred: %s needs a multiple of %" PRIu64 " bytes (length_align_bytes); %s",
-			    option, bytes, bytes / dev->scan_bytes, dev->name,
+		return fail(ST_USAGE, "%s: %" PRIu64 " bytes (%" PRIu64 " sample%s) cannot be transferred: %s needs a multiple of %" PRIu64 " bytes (length_align_bytes); %s",
+			    option, bytes, bytes / dev->scan_bytes,
+			    bytes == dev->scan_bytes ? "" : "s", dev->name,
 			    dev->length_align, nearest);
 	return fail(ST_USAGE, "%s: --verify and --find-max-rate need blocks of whole 32-bit words, and %" PRIu64 " bytes are none; %s",
 		    option, bytes, nearest);

@@ -135,6 +135,16 @@ static bool is_switch(const char *path)
 	return false;
 }
 
+/* A file that has its value, because a write to it was refused, is left alone */
+static int bring_back(const char *path, const char *val)
+{
+	char now[SYSFS_VALUE];
+
+	if (!sysfs_read(path, now, sizeof(now)) && !strcmp(now, val))
+		return 0;
+	return write_text(path, val);
+}
+
 /*
  * First off what was off, then all of it: what is to be on again may be refused as long as
  * something else is.
@@ -145,9 +155,9 @@ static int write_back(void)
 
 	for (i = nsaved - 1; i >= 0; i--)
 		if (is_switch(saved[i].path) && !strcmp(saved[i].val, "0"))
-			write_text(saved[i].path, saved[i].val);
+			bring_back(saved[i].path, saved[i].val);
 	for (i = nsaved - 1; i >= 0; i--) {
-		int err = write_text(saved[i].path, saved[i].val);
+		int err = bring_back(saved[i].path, saved[i].val);
 
 		/* Read-only files were remembered, but never changed */
 		if (err && err != -EACCES && err != -EPERM && !ret)
