@@ -444,8 +444,11 @@ static int set_trigger_rate(struct iio_dev *dev, const char *path, uint64_t rate
 	int ret;
 
 	ret = write_attr_u64(path, trigger_rates[0], rate);
-	if (ret)
+	if (ret == -ENOENT)
 		ret = write_attr_u64(path, trigger_rates[1], rate);
+	/* The default is ours, and any other will do */
+	if ((ret == -EINVAL || ret == -ERANGE) && !dev->expected_rate)
+		return 0;
 	if (ret == -EINVAL || ret == -ERANGE)
 		return fail(ST_FAIL, "-r: the trigger refuses a rate of %" PRIu64 " Hz", rate);
 	return ret && ret != -ENOENT ? attr_failed(dev, "the trigger rate", ret) : 0;

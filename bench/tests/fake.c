@@ -635,6 +635,19 @@ static ssize_t refuse(int fd, const char *old, int number)
 	return err(number);
 }
 
+static bool is_trigger_rate(int fd)
+{
+	char link[64], path[512];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len <= 0)
+		return false;
+	path[len] = '\0';
+	return ends_with(path, "/trigger0/sampling_frequency");
+}
+
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
 {
 	char link[64], path[512];
@@ -643,6 +656,8 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 
 	if (is_registers(fd))
 		return write_register(buf, n);
+	if (fake.trigger_errno && is_trigger_rate(fd))
+		return refuse(fd, "10", fake.trigger_errno);
 	if (fake.pipe_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
 		return err(fake.pipe_errno);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -822,7 +837,7 @@ int fake_parse(const char *text)
 		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),
 		KNOB(late), KNOB(no_sync_file), KNOB(core), KNOB(overflow),
 		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
-		KNOB(triggered), KNOB(length_errno), KNOB(trickle),
+		KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

@@ -46,6 +46,7 @@ struct fake {
 	bool pairs;		/* takes 0 and 1 together, or 2 and 3, and so on */
 	bool triggered;		/* cannot be enabled without a trigger */
 	int length_errno;	/* of writing the length */
+	int trigger_errno;	/* of writing the rate of the trigger */
 	unsigned int trickle;	/* so many time-outs until a block is there */
 	uint64_t instructions;	/* of each block, user and kernel; 0: no counters */
 	bool pmu_wraps;		/* the counters have 32 bits and no interrupt */
