@@ -1742,6 +1742,7 @@ void axi_dmac_engine_ctrl(struct axi_dmac *s, bool enable, bool pause, bool hwde
     e->ctrl_hwdesc = hwdesc;
     if (!enable) {
         e->start = false;
+        e->hang_at = NEVER;
     }
 }
 

@@ -286,6 +286,21 @@ static uint32_t low_and_latch(struct fmcomms2 *b, uint64_t v)
     return (uint32_t)v;
 }
 
+static uint32_t offences(struct fmcomms2 *b, uint32_t off, uint64_t now)
+{
+    struct axi_dmac_offences rx = axi_dmac_offences(&b->dmac[FMCOMMS2_RX], now);
+    struct axi_dmac_offences tx = axi_dmac_offences(&b->dmac[FMCOMMS2_TX], now);
+    const uint64_t n[] = {
+        rx.crossings + tx.crossings, rx.late_writes + tx.late_writes, rx.late_fetches + tx.late_fetches,
+        rx.edits + tx.edits, rx.lost_modes + tx.lost_modes,
+    };
+
+    if (off == FMC2_OFFENCES) {
+        return n[0] + n[1] + n[2] + n[3] + n[4];
+    }
+    return n[(off - FMC2_CROSSINGS) / 4];
+}
+
 static uint32_t ctrl_read(struct fmcomms2 *b, uint32_t off, uint64_t now)
 {
     const struct axi_dmac *rx = &b->dmac[FMCOMMS2_RX];
@@ -336,6 +351,13 @@ static uint32_t ctrl_read(struct fmcomms2 *b, uint32_t off, uint64_t now)
         return tx->bus_errors;
     case FMC2_TX_UNDERFLOWS:
         return b->dac.tx.underflows;
+    case FMC2_OFFENCES:
+    case FMC2_CROSSINGS:
+    case FMC2_LATE_WRITES:
+    case FMC2_LATE_FETCHES:
+    case FMC2_EDITS:
+    case FMC2_LOST_MODES:
+        return offences(b, off, now);
     default:
         return CTRL(b, off);
     }

@@ -66,6 +66,13 @@
 #define FMC2_TX_CLEAR           0x94
 #define FMC2_TX_REPEATED        0x98
 #define FMC2_TX_REPEATED_HIGH   0x9c
+/* What no driver may make the DMA controllers do, both together; 0xa0 is the sum of those that follow */
+#define FMC2_OFFENCES           0xa0
+#define FMC2_CROSSINGS          0xa4
+#define FMC2_LATE_WRITES        0xa8
+#define FMC2_LATE_FETCHES       0xac
+#define FMC2_EDITS              0xb0
+#define FMC2_LOST_MODES         0xb4
 #define FMC2_MAP_SIZE           0x100
 
 enum fmcomms2_block {

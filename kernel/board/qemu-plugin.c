@@ -19,6 +19,7 @@
 #include "qemu/timer.h"
 #include "qapi/error.h"
 #include "qapi/qapi-commands-control.h"
+#include "qapi/qapi-types-common.h"
 #include "qapi/visitor.h"
 #include "hw/irq.h"
 #include "hw/qdev-core.h"
@@ -47,11 +48,13 @@ struct AdiFmcomms2 {
     qemu_irq irq[2];
     bool busy;                  /* inside the model: a DMA onto ourselves must not come back in */
 
-    char *dmac_version;
-    bool sg, two_d, coherent, rx_stream;
-    uint8_t addr_width, length_width, rx_width;
-    uint64_t bus_rate;
-    uint32_t fifo_depth, rate, pattern, rx_spi, tx_spi;
+    /* The design, and what is to differ from it; 0 and auto: nothing */
+    char *design, *dmac_version;
+    OnOffAuto sg, coherent, sync;
+    bool two_d, rx_stream;
+    uint8_t addr_width, length_width, rx_width, fifo_bursts;
+    uint16_t burst, clock_ns, write_latency, read_latency;
+    uint32_t rate, pattern, rx_spi, tx_spi;
 };
 
 static uint64_t now_ns(void)
@@ -180,28 +183,49 @@ static bool parse_version(const char *text, uint32_t *version)
     return true;
 }
 
+static void override(bool *value, OnOffAuto with)
+{
+    if (with != ON_OFF_AUTO_AUTO) {
+        *value = with == ON_OFF_AUTO_ON;
+    }
+}
+
+#define OVERRIDE(value, with) do { \
+        if (with) { \
+            (value) = (with); \
+        } \
+    } while (0)
+
 static bool init_model(AdiFmcomms2 *s, Error **errp)
 {
     struct fmcomms2_config cfg;
-    const char *err;
+    const char *err = NULL;
 
     fmcomms2_default_config(&cfg);
-    if (s->dmac_version && !parse_version(s->dmac_version, &cfg.dmac_version)) {
-        error_setg(errp, "dmac-version must look like 4.5.b, not %s", s->dmac_version);
-        return false;
+    if (s->design) {
+        err = fmcomms2_design(&cfg, s->design);
     }
-    cfg.sg = s->sg;
+    if (!err && s->dmac_version && !parse_version(s->dmac_version, &cfg.dmac_version)) {
+        err = "dmac-version must look like 4.5.b";
+    }
+    override(&cfg.sg, s->sg);
+    override(&cfg.coherent, s->coherent);
+    override(&cfg.sync, s->sync);
+    OVERRIDE(cfg.addr_width, s->addr_width);
+    OVERRIDE(cfg.length_width, s->length_width);
+    OVERRIDE(cfg.rx_width, s->rx_width);
+    OVERRIDE(cfg.fifo_bursts, s->fifo_bursts);
+    OVERRIDE(cfg.burst, s->burst);
+    OVERRIDE(cfg.mem.clock_ns, s->clock_ns);
+    OVERRIDE(cfg.mem.write_latency, s->write_latency);
+    OVERRIDE(cfg.mem.read_latency, s->read_latency);
     cfg.two_d = s->two_d;
-    cfg.coherent = s->coherent;
-    cfg.addr_width = s->addr_width;
-    cfg.length_width = s->length_width;
-    cfg.rx_width = s->rx_width;
-    cfg.rx_source = s->rx_stream ? AXI_DMAC_BUS_STREAM : AXI_DMAC_BUS_FIFO;
-    cfg.bus_rate = s->bus_rate;
-    cfg.fifo_depth = s->fifo_depth;
+    if (s->rx_stream) {
+        cfg.rx_source = AXI_DMAC_BUS_STREAM;
+    }
     cfg.sample_rate = s->rate;
     cfg.pattern = s->pattern;
-    err = fmcomms2_init(&s->model, &cfg, &model_ops, s);
+    err = err ? err : fmcomms2_init(&s->model, &cfg, &model_ops, s);
     if (err) {
         error_setg(errp, "%s", err);
         return false;
@@ -247,16 +271,21 @@ static void board_realize(DeviceState *dev, Error **errp)
 }
 
 BOARD_PROPERTIES board_properties[] = {
+    DEFINE_PROP_STRING("design", AdiFmcomms2, design),
     DEFINE_PROP_STRING("dmac-version", AdiFmcomms2, dmac_version),
-    DEFINE_PROP_BOOL("sg", AdiFmcomms2, sg, false),
+    DEFINE_PROP_ON_OFF_AUTO("sg", AdiFmcomms2, sg, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_BOOL("2d", AdiFmcomms2, two_d, false),
-    DEFINE_PROP_BOOL("coherent", AdiFmcomms2, coherent, false),
+    DEFINE_PROP_ON_OFF_AUTO("coherent", AdiFmcomms2, coherent, ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_ON_OFF_AUTO("sync", AdiFmcomms2, sync, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_BOOL("rx-stream", AdiFmcomms2, rx_stream, false),
-    DEFINE_PROP_UINT8("addr-width", AdiFmcomms2, addr_width, 40),
-    DEFINE_PROP_UINT8("length-width", AdiFmcomms2, length_width, 24),
-    DEFINE_PROP_UINT8("rx-width", AdiFmcomms2, rx_width, 8),
-    DEFINE_PROP_UINT64("bus-rate", AdiFmcomms2, bus_rate, 1600000000),
-    DEFINE_PROP_UINT32("fifo-depth", AdiFmcomms2, fifo_depth, 1024),
+    DEFINE_PROP_UINT8("addr-width", AdiFmcomms2, addr_width, 0),
+    DEFINE_PROP_UINT8("length-width", AdiFmcomms2, length_width, 0),
+    DEFINE_PROP_UINT8("rx-width", AdiFmcomms2, rx_width, 0),
+    DEFINE_PROP_UINT8("fifo-bursts", AdiFmcomms2, fifo_bursts, 0),
+    DEFINE_PROP_UINT16("burst", AdiFmcomms2, burst, 0),
+    DEFINE_PROP_UINT16("clock-ns", AdiFmcomms2, clock_ns, 0),
+    DEFINE_PROP_UINT16("write-latency", AdiFmcomms2, write_latency, 0),
+    DEFINE_PROP_UINT16("read-latency", AdiFmcomms2, read_latency, 0),
     DEFINE_PROP_UINT32("rate", AdiFmcomms2, rate, 0),
     DEFINE_PROP_UINT32("pattern", AdiFmcomms2, pattern, AXI_ADC_COUNTER),
     DEFINE_PROP_UINT32("rx-irq", AdiFmcomms2, rx_spi, FMCOMMS2_RX_SPI),
@@ -379,6 +408,7 @@ static const struct {
     { "tx-bytes", FMC2_TX_BYTES, true },
     { "tx-hash", FMC2_TX_HASH, true },
     { "tx-underflows", FMC2_TX_UNDERFLOWS, false },
+    { "offences", FMC2_OFFENCES, false },
 };
 
 static void get_counter(Object *obj, Visitor *v, const char *name, void *opaque, Error **errp)
