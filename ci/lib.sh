@@ -7,7 +7,8 @@
 #     . "$(dirname "$(readlink -f "$0")")/lib.sh"
 #
 # Paths: $root is the checkout, $BUILD everything fetched or built, $cache
-# what outlives a checkout. Nothing may depend on the cache being there.
+# what outlives a checkout. Nothing may depend on the cache being there. $QEMU
+# is the emulator of the guests and of the board.
 
 # shellcheck disable=SC2034  # used by the scripts that source this
 {
@@ -15,6 +16,7 @@ prog=$(basename "$0")
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 BUILD=${BUILD:-$root/build}
 [[ $BUILD = /* ]] || BUILD=$PWD/$BUILD
+QEMU=${QEMU:-qemu-system-aarch64}
 cache=${IIO_DMABUF_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/iio-dmabuf}
 branch=iio-dmabuf
 base_ref=refs/tags/base
@@ -158,6 +160,38 @@ download_packages() {
 	(($# == 0)) || options+=(-t "${!#}")
 	apt-get "${options[@]}" update &&
 		apt-get "${options[@]}" --download-only -y install "$package"
+}
+
+# "10.0.2" of "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)"
+qemu_version() {
+	local said
+
+	said=$("$QEMU" --version) || said=
+	[[ $said =~ ^QEMU\ emulator\ version\ ([0-9]+\.[0-9.]+) ]] ||
+		die "$QEMU does not say which version it is; QEMU= names another"
+	printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# Puts into $silent the arguments that keep the machine's sound device off the host's.
+# Since 8.2 no device takes the first -audiodev by itself; before, -audio needs a model.
+choose_silent() {
+	local version
+
+	version=$(qemu_version) || exit
+	# shellcheck disable=SC2034 # used by the scripts that source this
+	if printf '%s\n' 8.2 "$version" | sort -VC; then
+		silent=(-audio none)
+	else
+		silent=(-audiodev "none,id=none")
+	fi
+}
+
+# The library that makes a board of this QEMU
+board_plugin() {
+	local version=
+
+	[[ $QEMU = qemu-system-aarch64 ]] || version=$(qemu_version) || return 1
+	printf '%s\n' "$BUILD/board/fmcomms2${version:+-$version}.so"
 }
 
 # Git as it comes, whatever the user has configured: hashes and patch texts
