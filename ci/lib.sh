@@ -194,6 +194,22 @@ board_plugin() {
 	printf '%s\n' "$BUILD/board/fmcomms2${version:+-$version}.so"
 }
 
+# board_dtb QEMU-ARGUMENT...: the device tree for a board with these options. Only the newest
+# design has its DMA controllers at coherent ports.
+board_dtb() {
+	local argument coherent=-coherent
+
+	for argument; do
+		case $argument in
+		adi-fmcomms2.design=2022_R2 | adi-fmcomms2.design=2023_R2) coherent= ;;
+		adi-fmcomms2.dmac-version=4.[0-3].*) coherent= ;;
+		adi-fmcomms2.coherent=on) coherent=-coherent ;;
+		adi-fmcomms2.coherent=off) coherent= ;;
+		esac
+	done
+	printf 'zcu102-fmcomms2%s\n' "$coherent"
+}
+
 # Git as it comes, whatever the user has configured: hashes and patch texts
 # must not depend on whose machine this is.
 plain_name='iio-dmabuf series'
