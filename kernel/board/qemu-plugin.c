@@ -207,6 +207,9 @@ static bool init_model(AdiFmcomms2 *s, Error **errp)
         error_setg(errp, "dmac-version must look like 4.5.b, not %s", s->dmac_version);
         return false;
     }
+    /* What that version has not, the design has neither, unless somebody insists */
+    cfg.sg &= cfg.dmac_version >= AXI_DMAC_VERSION(4, 5, 'a');
+    cfg.coherent &= cfg.dmac_version >= AXI_DMAC_VERSION(4, 4, 'a');
     override(&cfg.sg, s->sg);
     override(&cfg.coherent, s->coherent);
     override(&cfg.sync, s->sync);
