@@ -213,6 +213,20 @@ void evidence_drop(struct evidence *e)
 	e->sync_file = -1;
 }
 
+const char *evidence_name(unsigned int wanted)
+{
+	switch (wanted) {
+	case EVIDENCE_MARK:
+		return "mark";
+	case EVIDENCE_FENCE:
+		return "fence";
+	case EVIDENCE_MARK | EVIDENCE_FENCE:
+		return "mark,fence";
+	default:
+		return wanted ? "auto" : "off";
+	}
+}
+
 bool outcome_is_bad(enum outcome o)
 {
 	return o != OUT_GOOD && o != OUT_UNKNOWN;

@@ -74,6 +74,9 @@ enum outcome evidence_judge(const struct evidence_means *m, struct evidence *e,
 			    void *data, size_t bytes, uint64_t *syscalls);
 void evidence_drop(struct evidence *e);
 
+/* As the option --evidence has it */
+const char *evidence_name(unsigned int wanted);
+
 bool outcome_is_bad(enum outcome o);
 const char *outcome_name(enum outcome o);
 

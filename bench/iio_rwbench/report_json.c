@@ -74,6 +74,7 @@ static void json_settings(struct json *j, const struct report *rep)
 	else
 		json_null(j, "exporter");
 	json_str(j, "sync", cfg->sync == SYNC_BLOCK ? "block" : "access");
+	json_str(j, "evidence", evidence_name(cfg->evidence));
 	json_str(j, "verify", verify[cfg->verify]);
 	json_bool(j, "touch", cfg->work == WORK_READ);
 	json_u64(j, "warmup_blocks", cfg->warmup);

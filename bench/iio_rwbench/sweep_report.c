@@ -211,6 +211,7 @@ static void json_plan(struct json *j, const struct sweep *s)
 	json_u64(j, "repeat", cfg->plan.repeat);
 	json_num(j, "confidence_wanted", cfg->plan.confidence / 100.0, 2);
 	json_u64(j, "duration_ns", cfg->duration_ns);
+	json_str(j, "evidence", evidence_name(cfg->evidence));
 	json_u64(j, "min_blocks", cfg->min_blocks);
 	if (cfg->warmup == UINT32_MAX)
 		json_null(j, "warmup_blocks");
