@@ -999,6 +999,10 @@ static void take_faults(struct axi_dmac *s, struct axi_dmac_engine *e)
 {
     struct axi_dmac_faults *f = &s->faults;
 
+    if (e->faults_taken) {
+        e->bus_error = false;
+        return;
+    }
     e->bus_error = f->bus_error;
     if (f->hang) {
         e->hang_at = e->stored;
@@ -1006,7 +1010,9 @@ static void take_faults(struct axi_dmac *s, struct axi_dmac_engine *e)
     if (f->early_end) {
         axi_dmac_engine_end_early(s, e, f->early_bytes);
     }
-    if (!e->dry) {
+    if (e->dry) {
+        e->faults_taken = true;
+    } else {
         f->hang = f->bus_error = f->early_end = false;
     }
 }

@@ -334,6 +334,7 @@ struct axi_dmac_engine {
     uint64_t hang_at;           /* this burst is never answered, or NEVER */
     bool xreq;
     bool bus_error;             /* of what the source works on */
+    bool faults_taken;          /* by a copy */
 
     /* When the next step is taken that is not of a burst in the middle of a segment; kept while only such are taken */
     bool rest_known;
