@@ -171,6 +171,25 @@ static void write_burst(struct axi_dmac *s, struct axi_dmac_engine *e, const str
     }
 }
 
+/* Data is in memory before memory says so. */
+static void land_bursts(struct axi_dmac *s)
+{
+    struct axi_dmac_engine *e = &s->e;
+
+    while (dst_is_mem(s) && s->landed < e->aw_ids && burst(e, s->landed)->out_end <= e->now &&
+           !(e->stalled && burst(e, s->landed)->out_end > e->stall_end)) {
+        write_burst(s, e, burst(e, s->landed), s->landed);
+        s->landed++;
+    }
+}
+
+/* Whoever reads memory sees what was written before. */
+static void settle_memory(struct axi_dmac *s)
+{
+    land_bursts(s);
+    flush(s);
+}
+
 static void read_burst(struct axi_dmac *s, struct axi_dmac_engine *e, const struct axi_dmac_burst *b, uint64_t n)
 {
     uint8_t *to = store_of(s, n);
@@ -178,6 +197,7 @@ static void read_burst(struct axi_dmac *s, struct axi_dmac_engine *e, const stru
     if (e->dry) {
         return;
     }
+    settle_memory(s);
     s->stop_fetches += s->stop_watched;
     if (b->bus_error || !s->ops->mem_read(s->opaque, b->addr, to, b->bytes)) {
         memset(to, 0, b->bytes);
@@ -641,6 +661,9 @@ static void sg_send_address(struct axi_dmac *s, struct axi_dmac_engine *e)
         return;
     }
     tell(s, e, AXI_DMAC_EV_SGAR, e->desc.next, AXI_DMAC_HWDESC_SIZE);
+    if (!e->dry) {
+        settle_memory(s);
+    }
     read_descriptor(s, e, e->desc.next, e->sg_read[n].word);
     e->sg_read[n].addr = e->desc.next;
     e->sg_read[n].at = e->now + clk(s, s->cfg.mem.sg_latency);
@@ -750,6 +773,7 @@ static bool sg_ended(struct axi_dmac *s, struct axi_dmac_engine *e)
     irq = e->sg_id[0].irq;
     e->sg_last_id = e->sg_id[0].id;
     if (!e->dry) {
+        settle_memory(s);
         read_descriptor(s, e, e->sg_id[0].addr, word);
         s->offences.edits += sum_of(word) != e->sg_id[0].sum;
     }
@@ -1443,18 +1467,6 @@ static void tell_register_map(struct axi_dmac *s, struct axi_dmac_engine *e, uin
     e->ups++;
 }
 
-/* Data is in memory before memory says so. */
-static void land_bursts(struct axi_dmac *s)
-{
-    struct axi_dmac_engine *e = &s->e;
-
-    while (dst_is_mem(s) && s->landed < e->aw_ids && burst(e, s->landed)->out_end <= e->now &&
-           !(e->stalled && burst(e, s->landed)->out_end > e->stall_end)) {
-        write_burst(s, e, burst(e, s->landed), s->landed);
-        s->landed++;
-    }
-}
-
 static void answer_step(struct axi_dmac *s, struct axi_dmac_engine *e)
 {
     struct axi_dmac_burst *b = burst(e, e->done);
@@ -1699,8 +1711,7 @@ void axi_dmac_engine_run(struct axi_dmac *s, uint64_t now)
         take_step(s, e, which);
     }
     e->now = max64(now, e->now);
-    land_bursts(s);
-    flush(s);
+    settle_memory(s);
     miss_slots(s);
 }
 
