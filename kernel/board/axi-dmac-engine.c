@@ -644,10 +644,10 @@ static uint64_t sg_time(const struct axi_dmac *s, const struct axi_dmac_engine *
     case SG_IDLE:
         return e->chain_waits ? if_enabled(e, max64(e->chain_at + clk(s, 1), e->sg_at), 0) : NEVER;
     case SG_ADDRESS:
-        return e->stalled ? NEVER : e->sg_at;
+        return e->stalled || e->sg_reads == AXI_DMAC_SG_READS ? NEVER : max64(e->sg_at, e->stall_end);
     case SG_RECEIVE:
         return e->stalled || !e->sg_reads ? NEVER :
-               max64(e->sg_at, e->sg_read[0].at) + clk(s, DESC_WORDS);
+               max64(max64(e->sg_at, e->sg_read[0].at) + clk(s, DESC_WORDS), e->stall_end);
     default:
         return e->enable ? sg_hand_over_time(e) : max64(e->sg_at, e->enable_at);
     }
@@ -657,9 +657,6 @@ static void sg_send_address(struct axi_dmac *s, struct axi_dmac_engine *e)
 {
     unsigned int n = e->sg_reads;
 
-    if (n == AXI_DMAC_SG_READS) {
-        return;
-    }
     tell(s, e, AXI_DMAC_EV_SGAR, e->desc.next, AXI_DMAC_HWDESC_SIZE);
     if (!e->dry) {
         settle_memory(s);
@@ -1254,7 +1251,7 @@ static uint64_t read_address_time(const struct axi_dmac *s, struct axi_dmac_engi
         return NEVER;
     }
     t = source_may(s, e, e->ar_ids);
-    return t == NEVER ? NEVER : if_enabled(e, max64(t, e->ar_at), clk(s, 2));
+    return t == NEVER ? NEVER : if_enabled(e, max64(max64(t, e->ar_at), e->stall_end), clk(s, 2));
 }
 
 static void read_address_step(struct axi_dmac *s, struct axi_dmac_engine *e)
@@ -1335,7 +1332,7 @@ static uint64_t write_address_time(const struct axi_dmac *s, struct axi_dmac_eng
     const struct axi_dmac_burst *b = burst(e, e->aw_ids);
 
     if (e->aw_held) {
-        return e->stalled ? NEVER : on_clk(s, e->stall_end);
+        return e->stalled ? NEVER : e->stall_end;
     }
     if (!e->dst_active || e->aw_ids >= e->stored) {
         return NEVER;
@@ -1788,7 +1785,7 @@ void axi_dmac_engine_stall(struct axi_dmac *s, bool on)
         return;
     }
     e->stalled = on;
-    e->stall_end = e->now;
+    e->stall_end = on ? e->now : end;
     if (on) {
         return;
     }
@@ -1806,7 +1803,7 @@ void axi_dmac_engine_stall(struct axi_dmac *s, bool on)
     for (i = e->stored; i < e->ar_ids; i++) {
         struct axi_dmac_burst *b = burst(e, i);
 
-        b->stored_at += end - begin;
+        b->stored_at += end - on_clk(s, begin);
         e->read_end = b->stored_at;
     }
 }

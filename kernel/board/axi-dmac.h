@@ -237,7 +237,7 @@ struct axi_dmac_engine {
     bool dry;                   /* a copy: looks ahead, moves nothing */
     uint64_t visible_at;        /* and has come upon something that the guest can see, or NEVER */
     bool stalled;               /* memory takes and answers nothing */
-    uint64_t stall_end;
+    uint64_t stall_end;         /* while it is @stalled: when that began */
 
     /* Reset manager */
     bool ctrl_enable, ctrl_pause, ctrl_hwdesc;
