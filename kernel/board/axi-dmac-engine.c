@@ -1741,7 +1741,7 @@ void axi_dmac_engine_ctrl(struct axi_dmac *s, bool enable, bool pause, bool hwde
     struct axi_dmac_engine *e = &s->e;
     uint64_t next = on_clk(s, e->now) + clk(s, 1);
 
-    if (e->ctrl_hwdesc && !hwdesc && e->sg_reads && e->sg_state == SG_RECEIVE) {
+    if (e->ctrl_hwdesc && !hwdesc && (e->sg_state == SG_ADDRESS || e->sg_state == SG_RECEIVE)) {
         s->offences.lost_modes++;
     }
     if (!enable && e->state != AXI_DMAC_RESET) {
@@ -1878,7 +1878,9 @@ uint64_t axi_dmac_engine_finished(const struct axi_dmac *s)
 
 bool axi_dmac_engine_busy(const struct axi_dmac *s)
 {
-    return s->e.ids != s->e.done || s->e.src_active || s->e.src_waits;
+    const struct axi_dmac_engine *e = &s->e;
+
+    return e->ids != e->done || e->src_active || e->src_waits || e->slot_full || e->chain_waits || e->sg_state != SG_IDLE;
 }
 
 void axi_dmac_engine_init(struct axi_dmac *s, uint64_t now)
