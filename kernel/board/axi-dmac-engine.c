@@ -1752,6 +1752,11 @@ void axi_dmac_engine_ctrl(struct axi_dmac *s, bool enable, bool pause, bool hwde
     } else if (e->state == AXI_DMAC_ENABLED) {
         e->state_at = next + (enable ? 0 : clk(s, 1));
     }
+    if (hwdesc != e->ctrl_hwdesc) {
+        /* What waits in START_TRANSFER is something else now */
+        e->start_at = max64(e->start_at, next);
+        e->slot_at = max64(e->slot_at, next);
+    }
     e->ctrl_enable = enable;
     e->ctrl_pause = pause;
     e->ctrl_hwdesc = hwdesc;
