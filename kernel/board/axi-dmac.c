@@ -132,6 +132,8 @@ static uint32_t measured(const struct axi_dmac *s)
 
 static void end_of_transfer(struct axi_dmac *s, uint64_t t)
 {
+    bool rises = !irq_wanted(s);
+
     s->total_transfers++;
     if (axi_dmac_is_cyclic(s)) {
         tell(s, AXI_DMAC_EV_END, t, 0);
@@ -143,7 +145,7 @@ static void end_of_transfer(struct axi_dmac *s, uint64_t t)
         s->id_eot = (s->id_eot + 1) & 3;
     }
     raise_irq(s, AXI_DMAC_IRQ_EOT, t);
-    if (s->faults.late_irq) {
+    if (s->faults.late_irq && rises) {
         s->irq_held_until = t + s->faults.late_ns;
         s->faults.late_irq = false;
     }

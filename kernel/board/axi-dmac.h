@@ -183,7 +183,7 @@ struct axi_dmac_faults {
     bool bus_error;             /* its memory accesses fail */
     bool early_end;             /* TLAST after @early_bytes, 0 = half of it */
     uint32_t early_bytes;
-    bool late_irq;              /* its end-of-transfer interrupt comes late */
+    bool late_irq;              /* its end-of-transfer interrupt comes late; of the next that raises the line */
     uint64_t late_ns;
 };
 
