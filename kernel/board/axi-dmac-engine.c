@@ -1670,21 +1670,26 @@ static void take_step(struct axi_dmac *s, struct axi_dmac_engine *e, enum step w
     }
 }
 
-/* What was not taken by now is lost: tells the port about slots that went by unused. */
+/*
+ * What was not taken by now is lost: tells the port about slots that went by unused, up to the burst that
+ * is being taken or put out, if there is one.
+ */
 static void miss_slots(struct axi_dmac *s)
 {
     struct axi_dmac_engine *e = &s->e;
     const struct axi_dmac_port *p = &s->port;
     bool source = !src_is_mem(s);
-    uint64_t at = source ? e->src_slot_no : e->sink_slot, slot;
+    uint64_t at = source ? e->src_slot_no : e->sink_slot, slot, begin;
 
-    if (!s->has_port || p->waits) {
+    if (!s->has_port || p->waits || p->first(p->opaque, at, e->now + 1, false, &slot) == NEVER) {
         return;
     }
-    if (source ? e->src_end != NEVER && e->src_first_at <= e->now : e->dst_active && e->outs < e->stored) {
-        return;
+    if (source && e->src_end != NEVER) {
+        slot = min64(slot, e->src_first);
+    } else if (!source && sink_first(s, e, &begin) != NEVER) {
+        slot = min64(slot, begin);
     }
-    if (p->first(p->opaque, at, e->now + 1, false, &slot) == NEVER || slot <= at) {
+    if (slot <= at) {
         return;
     }
     if (source) {
