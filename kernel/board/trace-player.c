@@ -1613,12 +1613,12 @@ static bool read_number(const char *text, uint64_t *value)
     return *text >= '0' && *text <= '9' && !*end && !errno;
 }
 
-/* n: number, ?: number or unknown, R: register, b: 0 or 1, k: KEY=NUMBER; the last one of these stands for all that follow */
+/* n: number, u: of 32 bits, ?: or unknown, R: register, b: 0 or 1, k: KEY=NUMBER, s: name of a sum */
 static const struct {
     const char *name, *words;
     bool timed;
 } line_kinds[] = {
-    { "w", "Rn", true }, { "r", "R?", true }, { "src", "b", true }, { "sink", "b", true }, { "stall", "b", true },
+    { "w", "Ru", true }, { "r", "R?", true }, { "src", "b", true }, { "sink", "b", true }, { "stall", "b", true },
     { "tlast", "n", true }, { "desc", "nkkkkkk", true }, { "dac", "n", true }, { "irq", "b", true },
     { "sot", "nn", true }, { "eot", "nn", true }, { "acc", "n", true }, { "end", "n", true }, { "aw", "nn", true },
     { "ar", "nn", true }, { "strb", "nn", true }, { "wr", "n", true }, { "sgar", "nn", true }, { "sgrd", "n", true },
@@ -1645,6 +1645,8 @@ static bool good_word(const char *w, char type)
         return find_register(w, &offset);
     case '?':
         return !strcmp(w, "?") || read_number(w, &v);
+    case 'u':
+        return read_number(w, &v) && v <= UINT32_MAX;
     case 'b':
         return !strcmp(w, "0") || !strcmp(w, "1");
     case 'k':
@@ -1764,13 +1766,14 @@ static const char *const text_params[] = { "versions", "src_type", "dst_type", "
 
 static bool parse_param(struct run *r, char *l, unsigned int at)
 {
-    char *name = strtok(l, " "), *value;
+    char *save = NULL, *name, *value;
     uint64_t v;
     size_t i;
 
-    name = strtok(NULL, " ");
-    value = name ? name + strlen(name) + 1 : NULL;
-    if (!name || !*value) {
+    strtok_r(l, " ", &save);
+    name = strtok_r(NULL, " ", &save);
+    value = name ? strtok_r(NULL, "", &save) : NULL;
+    if (!value) {
         return malformed(r, at, "a parameter needs a name and a value");
     }
     for (i = 0; i < sizeof(text_params) / sizeof(text_params[0]); i++) {
