@@ -269,7 +269,8 @@ static uint64_t sum_of(const uint64_t *w)
     return sum;
 }
 
-static bool read_descriptor(struct axi_dmac *s, uint64_t addr, uint64_t *w)
+/* What cannot be read is taken for zeros: as with data, the core does not look at the answer. */
+static void read_descriptor(struct axi_dmac *s, const struct axi_dmac_engine *e, uint64_t addr, uint64_t *w)
 {
     uint8_t d[AXI_DMAC_HWDESC_SIZE];
     unsigned int i;
@@ -277,11 +278,11 @@ static bool read_descriptor(struct axi_dmac *s, uint64_t addr, uint64_t *w)
     memset(d, 0, sizeof(d));
     if (!s->ops->mem_read(s->opaque, addr, d, sizeof(d))) {
         memset(d, 0, sizeof(d));
+        s->bus_errors += !e->dry;
     }
     for (i = 0; i < DESC_WORDS; i++) {
         w[i] = get_le64(d + 8 * i);
     }
-    return true;
 }
 
 /* Slots of the port */
@@ -640,7 +641,7 @@ static void sg_send_address(struct axi_dmac *s, struct axi_dmac_engine *e)
         return;
     }
     tell(s, e, AXI_DMAC_EV_SGAR, e->desc.next, AXI_DMAC_HWDESC_SIZE);
-    read_descriptor(s, e->desc.next, e->sg_read[n].word);
+    read_descriptor(s, e, e->desc.next, e->sg_read[n].word);
     e->sg_read[n].addr = e->desc.next;
     e->sg_read[n].at = e->now + clk(s, s->cfg.mem.sg_latency);
     e->sg_reads++;
@@ -749,7 +750,7 @@ static bool sg_ended(struct axi_dmac *s, struct axi_dmac_engine *e)
     irq = e->sg_id[0].irq;
     e->sg_last_id = e->sg_id[0].id;
     if (!e->dry) {
-        read_descriptor(s, e->sg_id[0].addr, word);
+        read_descriptor(s, e, e->sg_id[0].addr, word);
         s->offences.edits += sum_of(word) != e->sg_id[0].sum;
     }
     e->sg_ids--;
