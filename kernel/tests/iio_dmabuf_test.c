@@ -610,8 +610,9 @@ TEST_F(enqueue, unknown_flag_is_einval)
 	int bit;
 
 	for (bit = 1; bit < 32; bit++)
-		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->a.fd, SIZE,
-						       1u << bit));
+		if (1u << bit != IIO_BUFFER_DMABUF_REPORT)
+			EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->a.fd,
+							       SIZE, 1u << bit));
 }
 
 TEST_F(enqueue, cyclic_is_einval)
@@ -1265,50 +1266,60 @@ TEST_F(enqueue_behind_queued, works_once_that_has_ended)
 /* ------------------------------------------ enqueue, an importer that never rests */
 
 /*
- * An importer of block a that has always a fence pending: the next one is there before
- * the last one signals. Each of them is finite.
+ * An importer of block a that has always a fence pending, and the next ones added before
+ * that signals. They signal one after the other, whoever has which lock.
  */
 FIXTURE(enqueue_restless) {
 	struct bufs bufs;
 	int timeline;
 	volatile bool stop;
-	volatile unsigned int count;
-	unsigned int period_us;
-	pthread_t thread;
+	volatile unsigned int added, signalled;
+	pthread_t add, signal;
 };
 
-static int add_fence(FIXTURE_DATA(enqueue_restless) *self, unsigned int value)
+#define AHEAD	8	/* fences */
+
+static int add_fence(FIXTURE_DATA(enqueue_restless) *self)
 {
-	int fence = sw_sync_fence(self->timeline, value), ret;
+	int fence = sw_sync_fence(self->timeline, self->added + 1), ret;
 
 	if (fence < 0)
 		return -1;
 
 	ret = fence_import(&self->bufs.a, fence);
 	close(fence);
+	if (!ret)
+		self->added++;
 
 	return ret;
 }
 
-static void *never_rest(void *arg)
+static void *add_fences(void *arg)
 {
 	FIXTURE_DATA(enqueue_restless) *self = arg;
 
-	while (!self->stop && !add_fence(self, self->count + 2)) {
-		sw_sync_inc(self->timeline, 1);
-		self->count++;
-		usleep(self->period_us);
+	while (!self->stop) {
+		while (self->added < self->signalled + AHEAD && !add_fence(self))
+			;
+		usleep(500);
 	}
 
 	return NULL;
 }
 
-static void start_importer(struct __test_metadata *_metadata,
-			   FIXTURE_DATA(enqueue_restless) *self, unsigned int us)
+static void *signal_fences(void *arg)
 {
-	self->period_us = us;
-	ASSERT_EQ(0, pthread_create(&self->thread, NULL, never_rest, self));
-	ASSERT_TRUE(wait_until(self->count > 2, WAIT_MS));
+	FIXTURE_DATA(enqueue_restless) *self = arg;
+
+	while (!self->stop) {
+		usleep(2000);
+		if (self->signalled < self->added) {
+			sw_sync_inc(self->timeline, 1);
+			self->signalled++;
+		}
+	}
+
+	return NULL;
 }
 
 FIXTURE_SETUP(enqueue_restless)
@@ -1321,15 +1332,17 @@ FIXTURE_SETUP(enqueue_restless)
 		SKIP_SETUP("no CONFIG_SW_SYNC");
 	test_cmd_attach(b->dut.fd, b->a.fd);
 	ASSERT_EQ(0, dut_enable(&b->dut));
-	if (add_fence(self, 1))
+	if (add_fence(self))
 		SKIP_SETUP("kernel cannot import a fence into a dma-buf");
 }
 
 FIXTURE_TEARDOWN(enqueue_restless)
 {
 	self->stop = true;
-	if (self->count)
-		pthread_join(self->thread, NULL);
+	if (self->signalled) {
+		pthread_join(self->add, NULL);
+		pthread_join(self->signal, NULL);
+	}
 	close(self->timeline);
 	bufs_teardown(_metadata, &self->bufs);
 }
@@ -1340,7 +1353,10 @@ TEST_F(enqueue_restless, gets_its_turn)
 	struct sleeper s;
 	int i;
 
-	start_importer(_metadata, self, 2000);
+	ASSERT_EQ(0, pthread_create(&self->add, NULL, add_fences, self));
+	ASSERT_TRUE(wait_until(self->added == AHEAD, WAIT_MS));
+	ASSERT_EQ(0, pthread_create(&self->signal, NULL, signal_fences, self));
+	ASSERT_TRUE(wait_until(self->signalled > 2, WAIT_MS));
 	for (i = 0; i < 5; i++) {
 		sleeper_start(&s, enqueue_a, b);
 		ASSERT_TRUE(sleeper_join(&s, AT_ONCE_MS));
@@ -1348,7 +1364,7 @@ TEST_F(enqueue_restless, gets_its_turn)
 			TH_LOG("ENQUEUE: errno %d", s.err);
 		}
 	}
-	EXPECT_LT(5, self->count);
+	EXPECT_LT(5, self->signalled);
 }
 
 /* As long as mainline waits, and no longer */

@@ -43,6 +43,19 @@ struct iio_dmabuf {
 #define IIO_BUFFER_DMABUF_ENQUEUE_IOCTL		_IOW('i', 0x94, struct iio_dmabuf)
 #endif
 
+/* Of the last patches of the series, which may be left out */
+#ifndef IIO_BUFFER_DMABUF_REPORT
+struct iio_dmabuf_report {
+	__u32 fd;
+	__s32 error;
+	__u64 seqno;
+	__u64 bytes_used;
+	__u64 reserved[3];
+};
+
+#define IIO_BUFFER_DMABUF_REPORT		(1 << 1)
+#endif
+
 #ifndef DMA_BUF_IOCTL_EXPORT_SYNC_FILE
 struct dma_buf_export_sync_file {
 	__u32 flags;
