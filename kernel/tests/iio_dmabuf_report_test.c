@@ -269,14 +269,19 @@ TEST_F(report, is_not_for_the_next_opener)
 
 TEST_F(report, needs_a_whole_struct_and_a_good_pointer)
 {
+	size_t page = sysconf(_SC_PAGESIZE);
 	struct iio_dmabuf_report report;
 	struct bufs *b = &self->b;
+	void *bad;
 
+	bad = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(bad != MAP_FAILED);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	ASSERT_EQ(0, enqueue_report(b, 0));
 	ASSERT_TRUE(readable(b, WAIT_MS));
 	EXPECT_ERRNO(EINVAL, read(b->dut.fd, &report, sizeof(report) - 1));
-	EXPECT_ERRNO(EFAULT, read(b->dut.fd, NULL, sizeof(report)));
+	EXPECT_ERRNO(EFAULT, read(b->dut.fd, bad, sizeof(report)));
+	munmap(bad, page);
 	expect_report(_metadata, b, 0, 1, 0, SIZE);
 }
 
