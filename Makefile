@@ -68,6 +68,9 @@ coverage:		## which lines of the series did the last 'make check' execute?
 check-peer: setup	## the same tests on mainline's version: Documentation/peer.md
 	@ci/check-peer
 
+check-qemus: kernel	## the board on other QEMUs than the installed one: QEMUS='trixie-backports'
+	@ci/check-qemus $(QEMUS)
+
 soak: setup		## kills, races and fuzzing for as long as you like: make soak MINUTES=60
 	@ci/soak $(MINUTES)
 
@@ -94,5 +97,5 @@ help:			## this text
 	      printf "  make %-14s %s\n", t[1], t[2] }' $(MAKEFILE_LIST)
 
 .PHONY: bench sweep experiments dist check check-fast setup tree patches \
-	check-series check-builds check-boots check-docs lint mails coverage check-peer soak \
-	kernel guest shell board clean help
+	check-series check-builds check-boots check-docs lint mails coverage check-peer \
+	check-qemus soak kernel guest shell board clean help

@@ -46,8 +46,10 @@ load_board() {
 		[ -e "$device/driver" ] || echo "${device##*/}" >/sys/bus/platform/drivers_probe
 	done
 	insmod /modules/board_adc.ko || return 1
-	# The core resets for some milliseconds, and only then registers its IIO device.
-	while ! grep -qsx cf-ad9361-lpc /sys/bus/iio/devices/*/label /sys/bus/iio/devices/*/name; do
+	# The core resets for some milliseconds, and only then registers its IIO device. The way
+	# to its registers is the last thing that comes.
+	while ! grep -qsx cf-ad9361-lpc /sys/bus/iio/devices/*/label /sys/bus/iio/devices/*/name ||
+	      ! find /sys/kernel/debug/iio -name direct_reg_access | grep -q .; do
 		tries=$((tries + 1))
 		[ $tries -lt 200 ] || { echo "load_board: no cf-ad9361-lpc" >&2; return 1; }
 		usleep 10000

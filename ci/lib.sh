@@ -7,7 +7,8 @@
 #     . "$(dirname "$(readlink -f "$0")")/lib.sh"
 #
 # Paths: $root is the checkout, $BUILD everything fetched or built, $cache
-# what outlives a checkout. Nothing may depend on the cache being there.
+# what outlives a checkout. Nothing may depend on the cache being there. $QEMU
+# is the emulator of the guests and of the board.
 
 # shellcheck disable=SC2034  # used by the scripts that source this
 {
@@ -15,6 +16,7 @@ prog=$(basename "$0")
 root=$(dirname "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")")
 BUILD=${BUILD:-$root/build}
 [[ $BUILD = /* ]] || BUILD=$PWD/$BUILD
+QEMU=${QEMU:-qemu-system-aarch64}
 cache=${IIO_DMABUF_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/iio-dmabuf}
 branch=iio-dmabuf
 base_ref=refs/tags/base
@@ -113,19 +115,99 @@ gates_done() {
 	return 1
 }
 
-# debian_sources deb|deb-src: source lines for a private apt configuration, with
-# the mirrors that this machine uses for Debian.
+# debian_sources deb|deb-src [SUITE...]: source lines for a private apt configuration,
+# with the mirrors that this machine uses for Debian; of its own suites, or of these.
 debian_sources() {
-	local origin uri suite component
+	local type=$1 key=/usr/share/keyrings/debian-archive-keyring.gpg
+	local origin uri suite component named
+	shift
 
 	# shellcheck disable=SC2016 # the names are apt's
 	apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)' \
 		'Created-By: Packages' 2>/dev/null | sort -u |
 		while read -r origin uri suite component; do
 			[[ $origin == Debian && $component == main ]] || continue
-			printf '%s [signed-by=%s] %s %s main\n' "$1" \
-				/usr/share/keyrings/debian-archive-keyring.gpg "$uri" "$suite"
+			# Other suites are where the release is; its security updates need not be.
+			(($# == 0)) || [[ $suite != *-* ]] || continue
+			for named in "${@:-$suite}"; do
+				printf '%s [signed-by=%s] %s %s main\n' "$type" "$key" "$uri" "$named"
+			done
 		done
+}
+
+# download_packages DIR ARCHITECTURE PACKAGE [SUITE...]: the package and all that it
+# depends on, into DIR/cache/archives; of the last of the suites, as far as it is there.
+# The host's own package lists and architectures stay as they are: apt gets directories
+# and a sources list of its own, and believes to be on a machine with nothing on it.
+download_packages() {
+	local state=$1 architecture=$2 package=$3
+	local -a options=(
+		-qq
+		-o APT::Architecture="$architecture" -o APT::Architectures="$architecture"
+		-o APT::Install-Recommends=0 -o Debug::NoLocking=1
+		-o APT::Sandbox::User="$(id -un)"
+		-o Acquire::Languages=none -o Acquire::Retries=2
+		-o Dir::State="$state" -o Dir::State::lists="$state/lists"
+		-o Dir::State::status="$state/status" -o Dir::Cache="$state/cache"
+		-o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=-
+	)
+	shift 3
+
+	mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+	: >"$state/status"
+	debian_sources deb "$@" >"$state/sources.list"
+	[[ -s $state/sources.list ]] || return 1
+	(($# == 0)) || options+=(-t "${!#}")
+	apt-get "${options[@]}" update &&
+		apt-get "${options[@]}" --download-only -y install "$package"
+}
+
+# "10.0.2" of "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)"
+qemu_version() {
+	local said
+
+	said=$("$QEMU" --version) || said=
+	[[ $said =~ ^QEMU\ emulator\ version\ ([0-9]+\.[0-9.]+) ]] ||
+		die "$QEMU does not say which version it is; QEMU= names another"
+	printf '%s\n' "${BASH_REMATCH[1]}"
+}
+
+# Puts into $silent the arguments that keep the machine's sound device off the host's.
+# Since 8.2 no device takes the first -audiodev by itself; before, -audio needs a model.
+choose_silent() {
+	local version
+
+	version=$(qemu_version) || exit
+	# shellcheck disable=SC2034 # used by the scripts that source this
+	if printf '%s\n' 8.2 "$version" | sort -VC; then
+		silent=(-audio none)
+	else
+		silent=(-audiodev "none,id=none")
+	fi
+}
+
+# The library that makes a board of this QEMU
+board_plugin() {
+	local version=
+
+	[[ $QEMU = qemu-system-aarch64 ]] || version=$(qemu_version) || return 1
+	printf '%s\n' "$BUILD/board/fmcomms2${version:+-$version}.so"
+}
+
+# board_dtb QEMU-ARGUMENT...: the device tree for a board with these options. Only the newest
+# design has its DMA controllers at coherent ports.
+board_dtb() {
+	local argument coherent=-coherent
+
+	for argument; do
+		case $argument in
+		adi-fmcomms2.design=2022_R2 | adi-fmcomms2.design=2023_R2) coherent= ;;
+		adi-fmcomms2.dmac-version=4.[0-3].*) coherent= ;;
+		adi-fmcomms2.coherent=on) coherent=-coherent ;;
+		adi-fmcomms2.coherent=off) coherent= ;;
+		esac
+	done
+	printf 'zcu102-fmcomms2%s\n' "$coherent"
 }
 
 # Git as it comes, whatever the user has configured: hashes and patch texts

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "fake.h"
 
-#include "../uapi.h"
+#include "uapi.h"
 
 #include <endian.h>
 #include <errno.h>
@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define MAX_FDS 1024
+#define MAX_CHANNELS 8
 
 int __real_ioctl(int fd, unsigned long request, ...);
 int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
@@ -48,7 +49,9 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags);
 
 struct fake fake;
 
-enum kind { OTHER, BUFFER, DMABUF, COUNTER };
+enum kind { OTHER, BUFFER, DMABUF, COUNTER, SYNC_FILE };
+
+#define STUB_NS 1000	/* timestamp of the fence that stands for none */
 
 static struct {
 	enum kind kind;
@@ -59,9 +62,15 @@ static struct {
 	bool attached;
 	bool queued;
 	bool synced;
+	bool clean;		/* had SYNC for writing since it was made */
+	int of;			/* dma-buf of a sync file */
+	bool pending;
+	int status;		/* as SYNC_IOC_FILE_INFO tells it */
+	uint64_t when;
 } fds[MAX_FDS];
 static bool enabled;
 static uint64_t turns;
+static uint64_t signals;	/* of fences, which is their time */
 static uint64_t rate_hz;	/* that was set */
 static uint32_t next_word;
 static bool next_valid;
@@ -100,6 +109,15 @@ static int new_fd(int fd, enum kind kind, uint64_t size)
 	fds[fd].kind = kind;
 	fds[fd].size = size;
 	return fd;
+}
+
+static void set_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	if (fd < 0 || __real_write(fd, text, strlen(text)) < 0)
+		abort();
+	__real_close(fd);
 }
 
 /* Of the last tree that was made */
@@ -187,6 +205,8 @@ static int detach(int dmabuf)
 	return 0;
 }
 
+static void complete(int fd);
+
 static int enqueue(const struct iio_dmabuf *req)
 {
 	int fd = (int)req->fd;
@@ -204,11 +224,62 @@ static int enqueue(const struct iio_dmabuf *req)
 	}
 	if (fds[fd].synced)
 		mistake("ENQUEUE during CPU access");
+	if (!fds[fd].clean)
+		mistake("ENQUEUE of memory that was never out of the cache");
 	fds[fd].queued = true;
 	fds[fd].turn = ++turns;
 	fds[fd].used = req->bytes_used;
 	fake.queued++;
+	if (fake.late && enabled)
+		complete(fd);
 	return 0;
+}
+
+/* Of a dma-buf that nobody writes to it is the fence that stands for none */
+static int export_sync_file(int dmabuf, struct dma_buf_export_sync_file *arg)
+{
+	int fd;
+
+	if (fake.no_sync_file)
+		return err(ENOTTY);
+	fd = new_fd(eventfd(0, EFD_CLOEXEC), SYNC_FILE, 0);
+	fds[fd].of = dmabuf;
+	fds[fd].pending = fds[dmabuf].queued;
+	fds[fd].status = !fds[fd].pending;
+	fds[fd].when = fds[fd].pending ? 0 : STUB_NS;
+	fake.sync_files++;
+	fake.exports++;
+	arg->fd = fd;
+	return 0;
+}
+
+static int file_info(int fd, struct sync_file_info *info)
+{
+	struct sync_fence_info *fence = (void *)(uintptr_t)info->sync_fence_info;
+
+	/* Where there are two fences, the kernel says "signalled" whatever their errors */
+	if (!info->num_fences) {
+		mistake("FILE_INFO without a list of fences");
+		return err(EINVAL);
+	}
+	info->num_fences = 1;
+	info->status = fence->status = fds[fd].status;
+	fence->timestamp_ns = fds[fd].when;
+	return 0;
+}
+
+static void signal_fences(int dmabuf, int status)
+{
+	int fd;
+
+	signals++;
+	for (fd = 0; fd < MAX_FDS; fd++) {
+		if (fds[fd].kind != SYNC_FILE || fds[fd].of != dmabuf || !fds[fd].pending)
+			continue;
+		fds[fd].pending = false;
+		fds[fd].status = status;
+		fds[fd].when = STUB_NS + signals;
+	}
 }
 
 static int cpu_access(int fd, const struct dma_buf_sync *sync)
@@ -220,6 +291,7 @@ static int cpu_access(int fd, const struct dma_buf_sync *sync)
 	if (end != fds[fd].synced)
 		mistake("SYNC out of order");
 	fds[fd].synced = !end;
+	fds[fd].clean |= end && sync->flags & DMA_BUF_SYNC_WRITE;
 	fake.syncs += end ? -1 : 1;
 	fake.sync_pairs += end;
 	return 0;
@@ -236,6 +308,10 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 		return udmabuf_create(arg);
 	case DMA_BUF_IOCTL_SYNC:
 		return is(fd, DMABUF) ? cpu_access(fd, arg) : err(ENOTTY);
+	case DMA_BUF_IOCTL_EXPORT_SYNC_FILE:
+		return is(fd, DMABUF) ? export_sync_file(fd, arg) : err(ENOTTY);
+	case SYNC_IOC_FILE_INFO:
+		return is(fd, SYNC_FILE) ? file_info(fd, arg) : err(ENOTTY);
 	}
 	if (!is(fd, BUFFER))
 		return __real_ioctl(fd, request, arg);
@@ -249,6 +325,13 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 		return enqueue(arg);
 	}
 	return err(EINVAL);
+}
+
+static bool fails(void)
+{
+	uint64_t n = fake.fail_blocks ? fake.fail_blocks : 1;
+
+	return fake.fail_at && fake.blocks >= fake.fail_at && fake.blocks < fake.fail_at + n;
 }
 
 /* The next block of the stream, as one that a DMA engine wrote */
@@ -267,6 +350,8 @@ static void produce(uint32_t *w, size_t words)
 		next_word += 2;
 	if (fake.short_words && fake.blocks == fake.short_at)
 		words -= fake.short_words;
+	if (fails())
+		words = 0;
 	for (i = 0; i < words; i++)
 		w[i] = fake.constant ? 0 : htole32(next_word++);
 	if (fake.delay_us)
@@ -282,6 +367,7 @@ static void complete(int fd)
 		abort();
 	produce(data, fds[fd].used / 4);
 	munmap(data, fds[fd].size);
+	signal_fences(fd, fails() && fake.fail_errno ? -fake.fail_errno : 1);
 	fds[fd].queued = false;
 	fake.queued--;
 }
@@ -318,6 +404,18 @@ static int look(struct pollfd *p, nfds_t n)
 	return ready;
 }
 
+/* Of samples that are not a block yet */
+static void grow_available(void)
+{
+	char path[600], val[24];
+	static unsigned int n;
+
+	snprintf(path, sizeof(path), "%.*sdata_available",
+		 (int)(strlen(enable_path) - strlen("enable")), enable_path);
+	snprintf(val, sizeof(val), "%u\n", ++n);
+	set_file(path, val);
+}
+
 int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 {
 	bool data = enabled && !fake.stall;
@@ -326,6 +424,11 @@ int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 		return __real_poll(p, n, timeout);
 	if (!timeout)
 		return look(p, n);
+	if (data && fake.trickle) {
+		fake.trickle--;
+		grow_available();
+		return 0;
+	}
 	while (is(p[0].fd, DMABUF) && data && fds[p[0].fd].queued)
 		complete_next();
 	if (is(p[0].fd, DMABUF))
@@ -370,11 +473,61 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 	return __real_syscall(number, a, b, c, d, e, f);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t a = strlen(text), b = strlen(end);
+
+	return a >= b && !strcmp(text + a - b, end);
+}
+
+static uint32_t chosen;	/* register of the FPGA core */
+
+static bool is_registers(int fd)
+{
+	char link[64], path[512];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path) - 1);
+	if (len <= 0)
+		return false;
+	path[len] = '\0';
+	return ends_with(path, "/direct_reg_access");
+}
+
+static ssize_t write_register(const char *text, size_t n)
+{
+	unsigned int reg, val;
+	char line[64];
+
+	snprintf(line, sizeof(line), "%.*s", (int)n, text);
+	switch (sscanf(line, "%i %i", (int *)&reg, (int *)&val)) {
+	case 2:
+		if (reg != 0x80000088 || !(val & 4))
+			mistake("write to a register that is not ours");
+		fake.clears++;
+		/* fallthrough */
+	case 1:
+		chosen = reg;
+		return (ssize_t)n;
+	}
+	return err(EINVAL);
+}
+
+static ssize_t read_register(char *buf, size_t n)
+{
+	if (chosen == 0x80000088)
+		return snprintf(buf, n, "0x%X\n", fake.overflow ? 4 : 0);
+	return snprintf(buf, n, "0x%X\n", chosen == 0x80000000 ? 0xa0262 : 0);
+}
+
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
 {
 	uint64_t *frame = buf;
 	size_t i;
 
+	if (is_registers(fd))
+		return read_register(buf, n);
 	if (!fake.pagemap)
 		return __real_pread(fd, buf, n, offset);
 	if (++fake.pagemap_looks == fake.pagemap_errno_at)
@@ -415,22 +568,6 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags)
 	return __real_send(fd, buf, n, flags);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t a = strlen(text), b = strlen(end);
-
-	return a >= b && !strcmp(text + a - b, end);
-}
-
-static void set_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	if (fd < 0 || __real_write(fd, text, strlen(text)) < 0)
-		abort();
-	__real_close(fd);
-}
-
 /* The file is empty when it comes to this: a refusal brings the old rate back */
 static ssize_t set_rate(int fd, const char *buf, size_t n)
 {
@@ -449,12 +586,63 @@ static ssize_t set_rate(int fd, const char *buf, size_t n)
 	return __real_write(fd, buf, n);
 }
 
+static bool file_starts_with(const char *path, char c)
+{
+	char first = 0;
+	int fd = open(path, O_RDONLY);
+
+	if (fd >= 0 && __real_read(fd, &first, 1) < 0)
+		abort();
+	if (fd >= 0)
+		__real_close(fd);
+	return first == c;
+}
+
+/* Would the driver have this one on, together with those that are? */
+static bool fits(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char other[600];
+	int this, i;
+
+	if (sscanf(name, "in_voltage%d_en", &this) != 1)
+		return true;
+	for (i = 0; i < MAX_CHANNELS; i++) {
+		snprintf(other, sizeof(other), "%.*sin_voltage%d_en", (int)(name - path),
+			 path, i);
+		if (i == this || !file_starts_with(other, '1'))
+			continue;
+		if (fake.one_hot || (fake.pairs && i / 2 != this / 2))
+			return false;
+	}
+	return true;
+}
+
+static bool has_trigger(const char *path)
+{
+	char file[600];
+
+	snprintf(file, sizeof(file), "%.*strigger/current_trigger",
+		 (int)(strlen(path) - strlen("buffer0/enable")), path);
+	return !file_starts_with(file, '\n');
+}
+
+/* The file is empty by now, and what it held has to come back after a refusal */
+static ssize_t refuse(int fd, const char *old, int number)
+{
+	if (__real_write(fd, old, strlen(old)) < 0)
+		abort();
+	return err(number);
+}
+
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
 {
 	char link[64], path[512];
 	struct stat st;
 	ssize_t len;
 
+	if (is_registers(fd))
+		return write_register(buf, n);
 	if (fake.pipe_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
 		return err(fake.pipe_errno);
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
@@ -466,8 +654,14 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 
 			if (on && fake.enable_errno)
 				return err(fake.enable_errno);
+			if (on && fake.triggered && !has_trigger(path))
+				return refuse(fd, "0", EINVAL);
 			enabled = on;
 		}
+		if (ends_with(path, "_en") && *(const char *)buf == '1' && !fits(path))
+			return refuse(fd, "0", EINVAL);
+		if (ends_with(path, "/buffer0/length") && fake.length_errno)
+			return refuse(fd, "4096", fake.length_errno);
 		if (ends_with(path, "/iio:device0/sampling_frequency"))
 			return set_rate(fd, buf, n);
 	}
@@ -478,6 +672,8 @@ int __wrap_close(int fd)
 {
 	if (is(fd, BUFFER))
 		fake.buffers--;
+	if (is(fd, SYNC_FILE))
+		fake.sync_files--;
 	if (is(fd, DMABUF)) {
 		fake.dmabufs--;
 		fake.queued -= fds[fd].queued;
@@ -509,19 +705,73 @@ static const char *const tree[][2] = {
 	{ DEVICE "in_voltage1_label", "second\n" },
 	{ DEVICE "trigger/", NULL }, { DEVICE "trigger/current_trigger", "\n" },
 	{ DEVICE "buffer0/", NULL },
+	{ DEVICE "of_node/", NULL },
 	{ DEVICE "buffer0/direction", "in\n" },
 	{ DEVICE "buffer0/enable", "0\n" },
 	{ DEVICE "buffer0/length", "4096\n" },
 	{ DEVICE "buffer0/watermark", "2048\n" },
-	{ DEVICE "buffer0/length_align_bytes", "8\n" },
-#define CHANNEL(n) \
-	{ DEVICE "buffer0/in_voltage" n "_en", "0\n" }, \
-	{ DEVICE "buffer0/in_voltage" n "_index", n "\n" }, \
-	{ DEVICE "buffer0/in_voltage" n "_type", "le:s16/16>>0\n" }
-	CHANNEL("0"), CHANNEL("1"), CHANNEL("2"), CHANNEL("3"),
 	{ DEVICE "buffer1/", NULL },
 	{ DEVICE "buffer1/direction", "out\n" },
 };
+
+/* Elements of a scan, as many as the device is to have and no other from before */
+static void channel_tree(const char *dir)
+{
+	unsigned int n = fake.channels ? fake.channels : 4, i, k;
+	static const char *const files[] = { "en", "index", "type" };
+	char path[512], name[16], val[32];
+
+	for (i = 0; i <= MAX_CHANNELS; i++) {
+		bool timestamp = i == MAX_CHANNELS;
+		bool there = timestamp ? fake.timestamp : i < n;
+
+		snprintf(name, sizeof(name), timestamp ? "timestamp" : "voltage%u", i);
+		for (k = 0; k < 3; k++) {
+			snprintf(path, sizeof(path), "%s/" DEVICE "buffer0/in_%s_%s", dir,
+				 name, files[k]);
+			snprintf(val, sizeof(val), "%u\n", k ? i : 0);
+			if (k == 2)
+				strcpy(val, timestamp ? "le:s64/64>>0\n" : "le:s16/16>>0\n");
+			if (there)
+				set_file(path, val);
+			else
+				unlink(path);
+		}
+	}
+	snprintf(path, sizeof(path), "%s/" DEVICE "buffer0/length_align_bytes", dir);
+	snprintf(val, sizeof(val), "%u\n", fake.align ? fake.align : 8);
+	set_file(path, val);
+}
+
+/* A word with its 0, and another one in front of the one that counts */
+static int core_tree(const char *dir)
+{
+	static const char words[] = "vendor,adc\0adi,axi-adc-10.0.a";
+	static const char *const dirs[] = {
+		"sys/kernel/", "sys/kernel/debug/", "sys/kernel/debug/iio/",
+		"sys/kernel/debug/iio/iio:device0/",
+	};
+	char path[512];
+	size_t i;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" DEVICE "of_node/compatible", dir);
+	if (!fake.core)
+		return unlink(path) && errno != ENOENT ? -errno : 0;
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	if (fd < 0 || __real_write(fd, words, sizeof(words)) < 0)
+		abort();
+	__real_close(fd);
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, dirs[i]);
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+	}
+	snprintf(path, sizeof(path), "%s/sys/kernel/debug/iio/iio:device0/direct_reg_access",
+		 dir);
+	set_file(path, "");
+	return 0;
+}
 
 int fake_tree(const char *dir)
 {
@@ -537,7 +787,8 @@ int fake_tree(const char *dir)
 		else if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
-	return 0;
+	channel_tree(dir);
+	return core_tree(dir);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,
@@ -568,7 +819,10 @@ int fake_parse(const char *text)
 		KNOB(pmu_wraps), KNOB(connect_errno), KNOB(send_errno), KNOB(send_us),
 		KNOB(read_max), KNOB(start), KNOB(lose_at), KNOB(lose_words),
 		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
-		KNOB(lossless_hz),
+		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),
+		KNOB(late), KNOB(no_sync_file), KNOB(core), KNOB(overflow),
+		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
+		KNOB(triggered), KNOB(length_errno), KNOB(trickle),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

@@ -32,6 +32,21 @@ struct fake {
 	uint32_t lose_words;	/* ... so many words are lost */
 	uint64_t short_at;	/* this block ends early ... */
 	uint32_t short_words;	/* ... by so many words */
+	uint64_t fail_at;	/* this block of the stream is not written ... */
+	uint64_t fail_blocks;	/* ... nor are so many in all, if that is more than one */
+	int fail_errno;		/* what their fences say; 0: nothing */
+	bool late;		/* a transfer is over before ENQUEUE returns to the caller */
+	bool no_sync_file;	/* the kernel exports none */
+	bool core;		/* there is ADI's FPGA core, with its registers */
+	bool overflow;		/* its bit is set again at once */
+	unsigned int channels;	/* of the device; 0: four */
+	bool timestamp;		/* and one of 64 bits behind them */
+	unsigned int align;	/* length_align_bytes; 0: 8 */
+	bool one_hot;		/* takes one channel at a time, the timestamp excepted */
+	bool pairs;		/* takes 0 and 1 together, or 2 and 3, and so on */
+	bool triggered;		/* cannot be enabled without a trigger */
+	int length_errno;	/* of writing the length */
+	unsigned int trickle;	/* so many time-outs until a block is there */
 	uint64_t instructions;	/* of each block, user and kernel; 0: no counters */
 	bool pmu_wraps;		/* the counters have 32 bits and no interrupt */
 	bool pagemap;		/* shows one page frame after the other ... */
@@ -51,6 +66,9 @@ struct fake {
 	int queued;		/* now */
 	int syncs;		/* open START without END, now */
 	int sync_pairs;
+	int sync_files;		/* that are open, now */
+	int exports;		/* of sync files */
+	int clears;		/* of the overflow bit */
 	int buffers;		/* buffer fds that are open, now */
 	uint64_t largest;	/* of the dma-bufs that were made */
 	int dmabufs;		/* dma-bufs that are open, now */

@@ -13,12 +13,12 @@
 static void left_behind(void)
 {
 	if (!fake.mistakes && !fake.attached && !fake.syncs && !fake.buffers &&
-	    !fake.dmabufs)
+	    !fake.dmabufs && !fake.sync_files)
 		return;
 	fflush(NULL);
-	fprintf(stderr, "fake kernel: %d mistakes, %d attached, %d syncs open, %d buffers, %d dma-bufs\n",
+	fprintf(stderr, "fake kernel: %d mistakes, %d attached, %d syncs open, %d buffers, %d dma-bufs, %d sync files\n",
 		fake.mistakes, fake.attached, fake.syncs, fake.buffers,
-		fake.dmabufs);
+		fake.dmabufs, fake.sync_files);
 	_exit(99);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "setup.h"
 
-#include "../error.h"
-#include "../sysfs.h"
+#include "error.h"
+#include "sysfs.h"
 #include "fake.h"
 #include "ktap.h"
 
@@ -16,12 +16,13 @@ void fresh_setup(const char *root, struct iio_dev *dev, struct cfg *cfg)
 	fake_tree(root);
 	iio_find(dev, root, "iio:device0", 0);
 	iio_select(dev, NULL, 0);
-	iio_setup(dev, NULL, 0, NULL);
+	iio_setup(dev, &(struct iio_settings){ .rate = NULL });
 
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->root = root;
 	cfg->benchmark = true;
 	cfg->nblocks = 4;
+	cfg->evidence = EVIDENCE_AUTO;
 	cfg->timeout_ms = 1000;
 	cfg->timeout_given = true;
 	cfg->interval_ns = 1000000000;
@@ -34,5 +35,6 @@ void nothing_left(struct iio_dev *dev)
 	CHECK_EQ(fake.syncs, 0);
 	CHECK_EQ(fake.buffers, 0);
 	CHECK_EQ(fake.dmabufs, 0);
+	CHECK_EQ(fake.sync_files, 0);
 	CHECK(!iio_is_enabled(dev));
 }

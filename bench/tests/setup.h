@@ -3,8 +3,8 @@
 #ifndef RWBENCH_SETUP_H
 #define RWBENCH_SETUP_H
 
-#include "../options.h"
-#include "../iio.h"
+#include "options.h"
+#include "iio.h"
 
 #define BLOCK 4096
 

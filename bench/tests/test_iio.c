@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../error.h"
-#include "../exporter.h"
-#include "../iio.h"
+#include "error.h"
+#include "exporter.h"
+#include "iio.h"
 #include "fake.h"
 #include "ktap.h"
 
@@ -13,7 +13,7 @@
 
 #define BUFFER0 "sys/bus/iio/devices/iio:device0/buffer0/"
 
-static char root[] = "/tmp/rwbench-test-XXXXXX";
+static char root[] = "/dev/shm/rwbench-test-XXXXXX";
 static struct iio_dev dev;
 
 static const char *file(const char *name)
@@ -53,6 +53,15 @@ static int find(const char *name)
 {
 	fresh();
 	return iio_find(&dev, root, name, 0);
+}
+
+static int setup(const char *trigger, uint64_t trigger_rate, const uint64_t *rate)
+{
+	struct iio_settings set = {
+		.trigger = trigger, .trigger_rate = trigger_rate, .rate = rate,
+	};
+
+	return iio_setup(&dev, &set);
 }
 
 static void find_by_name_label_id(void)
@@ -178,10 +187,10 @@ static void settings_come_back(void)
 	find("iio:device0");
 	put(BUFFER0 "in_voltage3_en", "1\n");
 	iio_select(&dev, names, 1);
-	CHECK_EQ(iio_setup(&dev, "timer", 77, &rate), 0);
-	CHECK_EQ(iio_set_block(&dev, 100), 0);
+	CHECK_EQ(setup("timer", 77, &rate), 0);
+	CHECK_EQ(iio_set_block(&dev, 100, 2), 0);
 	CHECK_EQ(iio_enable(&dev, 200), 0);
-	CHECK_EQ(iio_set_block(&dev, 300), 0);
+	CHECK_EQ(iio_set_block(&dev, 300, 2), 0);
 
 	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "1");
 	CHECK_STR(content(BUFFER0 "in_voltage3_en"), "0");
@@ -203,12 +212,163 @@ static void settings_come_back(void)
 	CHECK_STR(content("sys/bus/iio/devices/iio:device0/trigger/current_trigger"), "");
 }
 
+/* Whatever was on before: what is not wanted goes off first, and so on the way back */
+static void one_channel_at_a_time(void)
+{
+	char *names[] = { "voltage0" };
+
+	find("iio:device0");
+	fake.one_hot = true;
+	put(BUFFER0 "in_voltage1_en", "1\n");
+	CHECK_EQ(iio_select(&dev, names, 1), 0);
+	CHECK_EQ(setup(NULL, 0, NULL), 0);
+	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "1");
+	CHECK_STR(content(BUFFER0 "in_voltage1_en"), "0");
+	CHECK_EQ(sysfs_restore(), 0);
+	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "0");
+	CHECK_STR(content(BUFFER0 "in_voltage1_en"), "1");
+
+	/* The other way round, in index order */
+	find("iio:device0");
+	fake.one_hot = true;
+	put(BUFFER0 "in_voltage0_en", "1\n");
+	names[0] = (char *)"voltage2";
+	iio_select(&dev, names, 1);
+	CHECK_EQ(setup(NULL, 0, NULL), 0);
+	sysfs_restore_emergency();
+	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "1");
+	CHECK_STR(content(BUFFER0 "in_voltage2_en"), "0");
+	sysfs_restore();
+}
+
+static void channels_that_do_not_go_together(void)
+{
+	char *names[] = { "voltage1", "voltage3" };
+
+	find("iio:device0");
+	fake.one_hot = true;
+	iio_select(&dev, names, 2);
+	CHECK_EQ(setup(NULL, 0, NULL), ST_FAIL);
+	CHECK_HAS(fail_text(), "does not take voltage3 together with voltage1");
+	CHECK_EQ(sysfs_restore(), 0);
+
+	/* Nobody has named any: as many as go */
+	find("iio:device0");
+	fake.one_hot = true;
+	iio_select(&dev, NULL, 0);
+	CHECK_EQ(setup(NULL, 0, NULL), 0);
+	CHECK_EQ(dev.scan_bytes, 2);
+	CHECK_STR(dev.left_out, "voltage1, voltage2, voltage3");
+
+	find("iio:device0");
+	fake.pairs = true;
+	iio_select(&dev, NULL, 0);
+	CHECK_EQ(setup(NULL, 0, NULL), 0);
+	CHECK_EQ(dev.scan_bytes, 4);
+	CHECK_STR(dev.left_out, "voltage2, voltage3");
+	CHECK_EQ(sysfs_restore(), 0);
+}
+
+static void channel_named_twice(void)
+{
+	char *names[] = { "voltage1", "second" };
+
+	find("iio:device0");
+	CHECK_EQ(iio_select(&dev, names, 2), ST_USAGE);
+	CHECK_HAS(fail_text(), "voltage1 of cf-ad9361-lpc is named twice");
+}
+
+/* A trigger says when samples come, whatever rate the device has by itself */
+static void rates_of_triggers(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	CHECK_EQ(iio_expected_rate(&dev), 1000000);
+	put("sys/bus/iio/devices/iio:device0/trigger/current_trigger", "timer\n");
+	CHECK_EQ(iio_expected_rate(&dev), 10);
+
+	/* The one that is set has its rate changed */
+	CHECK_EQ(setup(NULL, 55, NULL), 0);
+	CHECK_EQ(iio_expected_rate(&dev), 55);
+	CHECK_EQ(sysfs_restore(), 0);
+	CHECK_STR(content("sys/bus/iio/devices/trigger0/sampling_frequency"), "10");
+
+	/* One that is gone, or has no rate: the user may know */
+	put("sys/bus/iio/devices/iio:device0/trigger/current_trigger", "gone\n");
+	CHECK_EQ(iio_expected_rate(&dev), 1000000);
+	CHECK_EQ(iio_setup(&dev, &(struct iio_settings){
+		.trigger_rate = 7, .expect_rate = true }), 0);
+	CHECK_EQ(iio_expected_rate(&dev), 7);
+	CHECK_STR(fail_text(), "");
+	sysfs_restore();
+}
+
+static void reasons_of_a_refusal(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	fake.enable_errno = EINVAL;
+	CHECK_EQ(iio_enable(&dev, 1), ST_FAIL);
+	CHECK_HAS(fail_text(), "needs a trigger");
+	CHECK_HAS(fail_text(), "-t");
+	CHECK_HAS(fail_text(), "timer (trigger0)");
+
+	fail_clear();
+	put("sys/bus/iio/devices/iio:device0/trigger/current_trigger", "timer\n");
+	CHECK_EQ(iio_enable(&dev, 1), ST_FAIL);
+	CHECK_HAS(fail_text(), "voltage0, voltage1, voltage2, voltage3");
+	CHECK_HAS(fail_text(), "combinations of channels");
+}
+
+/* The process that has it is named, if one may look */
+static void busy_by_whom(void)
+{
+	int fd;
+
+	find("iio:device0");
+	mkdir(file("proc/4711"), 0755);
+	mkdir(file("proc/4711/fd"), 0755);
+	put("proc/4711/comm", "iiod\n");
+	unlink(file("proc/4711/fd/5"));
+	CHECK_EQ(symlink("/dev/iio:device0", file("proc/4711/fd/5")), 0);
+	fake.getfd_errno = EBUSY;
+	CHECK_EQ(iio_open_buffer(&dev, &fd), ST_FAIL);
+	CHECK_HAS(fail_text(), "by iiod (process 4711)");
+
+	/* Of the buffer alone the device cannot be seen */
+	fail_clear();
+	unlink(file("proc/4711/fd/5"));
+	CHECK_EQ(symlink("anon_inode:iio:buffer", file("proc/4711/fd/5")), 0);
+	CHECK_EQ(iio_open_buffer(&dev, &fd), ST_FAIL);
+	CHECK_HAS(fail_text(), "open, perhaps by iiod (process 4711)");
+
+	fail_clear();
+	put(BUFFER0 "enable", "1\n");
+	CHECK_EQ(setup(NULL, 0, NULL), ST_FAIL);
+	CHECK_HAS(fail_text(), "by iiod (process 4711)");
+	unlink(file("proc/4711/fd/5"));
+}
+
+/* A length that cannot be set is none of read()'s business */
+static void length_that_is_fixed(void)
+{
+	find("iio:device0");
+	iio_select(&dev, NULL, 0);
+	setup(NULL, 0, NULL);
+	fake.length_errno = EINVAL;
+	CHECK_EQ(iio_set_block(&dev, 100, 2), 0);
+	fake.length_errno = ENOMEM;
+	CHECK_EQ(iio_set_block(&dev, 100, 2), ST_FAIL);
+	fake.length_errno = 0;
+	sysfs_restore();
+}
+
 static void emergency_brings_back_the_same(void)
 {
 	find("iio:device0");
 	iio_select(&dev, NULL, 0);
-	iio_setup(&dev, NULL, 0, NULL);
-	iio_set_block(&dev, 100);
+	setup(NULL, 0, NULL);
+	iio_set_block(&dev, 100, 2);
 	iio_enable(&dev, 200);
 	sysfs_restore_emergency();
 	CHECK_STR(content(BUFFER0 "enable"), "0");
@@ -220,7 +380,7 @@ static void unknown_trigger_lists_those_there(void)
 {
 	find("iio:device0");
 	iio_select(&dev, NULL, 0);
-	CHECK_EQ(iio_setup(&dev, "nonsense", 1, NULL), ST_FAIL);
+	CHECK_EQ(setup("nonsense", 1, NULL), ST_FAIL);
 	CHECK_HAS(fail_text(), "timer (trigger0)");
 }
 
@@ -232,7 +392,7 @@ static void rate_without_attribute(void)
 	iio_select(&dev, NULL, 0);
 	unlink(file("sys/bus/iio/devices/iio:device0/sampling_frequency"));
 	CHECK_EQ(iio_rate(&dev), 0);
-	CHECK_EQ(iio_setup(&dev, NULL, 0, &rate), ST_FAIL);
+	CHECK_EQ(setup(NULL, 0, &rate), ST_FAIL);
 	CHECK_HAS(fail_text(), "no sampling_frequency");
 }
 
@@ -253,7 +413,7 @@ static void enabled_by_another(void)
 	find("iio:device0");
 	iio_select(&dev, NULL, 0);
 	put(BUFFER0 "enable", "1\n");
-	CHECK_EQ(iio_setup(&dev, NULL, 0, NULL), ST_FAIL);
+	CHECK_EQ(setup(NULL, 0, NULL), ST_FAIL);
 	CHECK_HAS(fail_text(), "busy");
 	CHECK_STR(content(BUFFER0 "in_voltage0_en"), "0");
 }
@@ -288,6 +448,41 @@ static void enable_without_memory(void)
 	fail_clear();
 	CHECK_EQ(iio_enable(&dev, 1), ST_FAIL);
 	CHECK_HAS(fail_text(), "root");
+}
+
+/* What can be read about memory that is not to be had */
+static void reasons_of_exporters(void)
+{
+	struct exporter ex = { .fd = -1 };
+
+	fresh();
+	put("proc/meminfo", "MemAvailable: 9 kB\nCmaTotal: 16384 kB\nCmaFree: 2048 kB\nHugePages_Free: 3\n");
+	strcpy(ex.name, "heap:reserved");
+	exporter_alloc_failed(&ex, root, 1 << 20, -ENOMEM);
+	CHECK_HAS(fail_text(), "of 16 MiB of CMA 2 are free");
+	CHECK_HAS(fail_text(), "cma=");
+
+	fail_clear();
+	strcpy(ex.name, "heap:system");
+	exporter_alloc_failed(&ex, root, 1 << 20, -ENOMEM);
+	CHECK_HAS(fail_text(), "smaller blocks");
+
+	fail_clear();
+	strcpy(ex.name, "udmabuf:huge");
+	exporter_alloc_failed(&ex, root, 16 << 20, -ENOMEM);
+	CHECK_HAS(fail_text(), "3 huge pages are free");
+	fail_clear();
+	exporter_alloc_failed(&ex, root, 2 << 20, -EINVAL);
+	CHECK_HAS(fail_text(), "from Linux 6.12 on");
+
+	fail_clear();
+	mkdir(file("sys/module"), 0755);
+	mkdir(file("sys/module/udmabuf"), 0755);
+	mkdir(file("sys/module/udmabuf/parameters"), 0755);
+	put("sys/module/udmabuf/parameters/size_limit_mb", "64\n");
+	strcpy(ex.name, "udmabuf");
+	exporter_alloc_failed(&ex, root, 65 << 20, -EINVAL);
+	CHECK_HAS(fail_text(), "udmabuf allows 64 MiB");
 }
 
 static void exporters(void)
@@ -331,6 +526,13 @@ static const struct ktap_test tests[] = {
 	{ "iio.sample_types", sample_types },
 	{ "iio.scan_alignment", scan_alignment },
 	{ "iio.settings_come_back", settings_come_back },
+	{ "iio.one_channel_at_a_time", one_channel_at_a_time },
+	{ "iio.channels_that_do_not_go_together", channels_that_do_not_go_together },
+	{ "iio.channel_named_twice", channel_named_twice },
+	{ "iio.rates_of_triggers", rates_of_triggers },
+	{ "iio.reasons_of_a_refusal", reasons_of_a_refusal },
+	{ "iio.busy_by_whom", busy_by_whom },
+	{ "iio.length_that_is_fixed", length_that_is_fixed },
 	{ "iio.emergency_brings_back_the_same", emergency_brings_back_the_same },
 	{ "iio.unknown_trigger_lists_those_there", unknown_trigger_lists_those_there },
 	{ "iio.rate_without_attribute", rate_without_attribute },
@@ -339,6 +541,7 @@ static const struct ktap_test tests[] = {
 	{ "iio.buffer_fd", buffer_fd },
 	{ "iio.enable_without_memory", enable_without_memory },
 	{ "iio.exporters", exporters },
+	{ "iio.reasons_of_exporters", reasons_of_exporters },
 };
 
 int main(void)

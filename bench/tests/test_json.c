@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../error.h"
-#include "../json.h"
-#include "../report.h"
+#include "error.h"
+#include "json.h"
+#include "report.h"
 #include "json_lint.h"
 #include "ktap.h"
 
@@ -146,12 +146,13 @@ static void report_of_a_usage_error(void)
 static void report_of_results(void)
 {
 	static struct result r[2];
+	static struct max_rate max[2];
 	static struct iio_dev dev;
 	static char *argv[] = { "iio_rwbench", NULL };
 	struct interval interval = { .ns = 1, .bytes = 2 };
 	struct cfg cfg;
 	struct report rep = {
-		.cfg = &cfg, .dev = &dev, .result = r, .nresults = 2,
+		.cfg = &cfg, .dev = &dev, .result = r, .nresults = 2, .max_rate = max,
 		.argc = 1, .argv = argv,
 	};
 
@@ -159,7 +160,7 @@ static void report_of_results(void)
 	cfg.root = "/nowhere";
 	cfg.note = "note";
 	cfg.find_max_rate = true;
-	rep.max_rate = 61440000;
+	rep.rate_limit_hz = 61440000;
 	strcpy(dev.name, "adc");
 	strcpy(dev.chan[0].id, "voltage0");
 	dev.chan[0].selected = true;
@@ -178,17 +179,17 @@ static void report_of_results(void)
 	r[1].nintervals = 1;
 	strcpy(r[1].exporter, "udmabuf");
 	verify_init(&r[1].verify, VERIFY_FULL);
-	r[0].max_rate.status = 1;
-	strcpy(r[0].max_rate.error, "no luck");
+	max[0].status = 1;
+	strcpy(max[0].error, "no luck");
 	r[1].verify.bytes[V_LOST] = 20;
 	r[1].sample_bytes = 8;
 	r[1].warmup_bytes = 1 << 20;
 	r[1].syscalls = 64;
 	r[1].irqs = 33;
-	r[1].max_rate.known = true;
-	r[1].max_rate.hz = 61440000;
-	r[1].max_rate.reached_limit = true;
-	r[1].max_rate.trials = 1;
+	max[1].known = true;
+	max[1].hz = 61440000;
+	max[1].reached_limit = true;
+	max[1].trials = 1;
 	r[1].verify.nevents = 1;
 	r[1].status = 1;
 	strcpy(r[1].error, "no data");
@@ -219,8 +220,11 @@ static void report_of_results(void)
 static void table_width(void)
 {
 	static struct result r[2];
+	static struct max_rate max[2];
 	struct cfg cfg;
-	struct report rep = { .cfg = &cfg, .result = r, .nresults = 2 };
+	struct report rep = {
+		.cfg = &cfg, .result = r, .nresults = 2, .max_rate = max,
+	};
 	char *line, *save = NULL;
 	FILE *f = begin();
 	int i;
@@ -241,9 +245,9 @@ static void table_width(void)
 		r[i].verify.bytes[V_LOST] = 9999999;
 		r[i].stat_valid = true;
 		r[i].syscalls = r[i].irqs = r[i].bytes;
-		r[i].max_rate.known = true;
-		r[i].max_rate.hz = 1073741824;
-		r[i].max_rate.reached_limit = true;
+		max[i].known = true;
+		max[i].hz = 1073741824;
+		max[i].reached_limit = true;
 	}
 	report_table(f, &rep);
 	fclose(f);
@@ -272,8 +276,11 @@ static void table_text(struct report *rep, const char *want)
 static void table_of_highest_rates(void)
 {
 	static struct result r;
+	struct max_rate max = { .known = false };
 	struct cfg cfg;
-	struct report rep = { .cfg = &cfg, .result = &r, .nresults = 1 };
+	struct report rep = {
+		.cfg = &cfg, .result = &r, .nresults = 1, .max_rate = &max,
+	};
 
 	memset(&cfg, 0, sizeof(cfg));
 	r.transport = TR_DMABUF;
@@ -291,13 +298,13 @@ static void table_of_highest_rates(void)
 	cfg.find_max_rate = true;
 	table_text(&rep, "          -         -\n");
 	CHECK_HAS(text, "highest rate, MSPS\n");
-	r.max_rate.known = true;
+	max.known = true;
 	table_text(&rep, "          -      none\n");
-	r.max_rate.hz = 24999999;
+	max.hz = 24999999;
 	table_text(&rep, "          -    25.000\n");
-	r.max_rate.known = false;
-	r.max_rate.status = ST_FAIL;
-	strcpy(r.max_rate.error, "no luck");
+	max.known = false;
+	max.status = ST_FAIL;
+	strcpy(max.error, "no luck");
 	table_text(&rep, "          -    failed\n");
 	CHECK_HAS(text, "highest rate of dmabuf 4 KiB failed: no luck\n");
 }

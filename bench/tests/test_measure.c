@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Both transports, from open to close, on the fake kernel */
-#include "../error.h"
-#include "../measure.h"
-#include "../sysfs.h"
-#include "../wait.h"
+#include "error.h"
+#include "measure.h"
+#include "sysfs.h"
+#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static char root[] = "/tmp/rwbench-test-XXXXXX";
+static char root[] = "/dev/shm/rwbench-test-XXXXXX";
 static struct iio_dev dev;
 static struct cfg cfg;
 static struct result r;
@@ -80,8 +80,10 @@ static void sync_only_for_access(void)
 	fresh();
 	cfg.verify = VERIFY_OFF;
 	cfg.sync = SYNC_ACCESS;
+	cfg.evidence = 0;
 	CHECK_EQ(go(TR_DMABUF), 0);
-	CHECK_EQ(fake.sync_pairs, 0);
+	/* Once for each block, to get it out of the cache */
+	CHECK_EQ(fake.sync_pairs, 4);
 	CHECK_EQ(r.syscalls, 40);
 	nothing_left_behind();
 
@@ -90,7 +92,7 @@ static void sync_only_for_access(void)
 	cfg.sync = SYNC_ACCESS;
 	cfg.work = WORK_READ;
 	CHECK_EQ(go(TR_DMABUF), 0);
-	CHECK_EQ(fake.sync_pairs, 24);
+	CHECK_EQ(fake.sync_pairs, 4 + 24);
 	nothing_left_behind();
 }
 
@@ -153,6 +155,194 @@ static void short_block_is_seen(void)
 	/* One block more was needed for the bytes that were asked for */
 	CHECK_EQ(r.blocks, 21);
 	CHECK_EQ(r.bytes, 21 * BLOCK - 24);
+	nothing_left_behind();
+}
+
+/* By marks: what failed is not counted, is located, and is the end of the figures */
+static void failed_transfers_do_not_count(void)
+{
+	static const unsigned int means[] = {
+		EVIDENCE_AUTO, EVIDENCE_MARK, EVIDENCE_FENCE,
+		EVIDENCE_MARK | EVIDENCE_FENCE,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(means) / sizeof(means[0]); i++) {
+		bool fence = means[i] & EVIDENCE_FENCE;
+
+		fresh();
+		cfg.verify = VERIFY_OFF;
+		cfg.evidence = means[i];
+		fake.fail_at = 10;
+		fake.fail_blocks = 3;
+		fake.fail_errno = EIO;
+		CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+		CHECK_HAS(r.error, "3 of 27 transfers");
+		CHECK_HAS(r.error, "block 9, at byte 36864");
+		CHECK_EQ(r.outcomes.bad, 3);
+		CHECK_EQ(r.outcomes.count[OUT_GOOD], 24);
+		CHECK_EQ(r.outcomes.count[OUT_UNKNOWN], 0);
+		CHECK_EQ(r.outcomes.event[0].block, 9);
+		/* The kernel has a reason to tell, and from the first on it is asked */
+		CHECK_EQ(r.outcomes.event[0].kind, fence ? OUT_FAILED : OUT_UNWRITTEN);
+		CHECK_EQ(r.outcomes.event[0].err, fence ? EIO : 0);
+		/* These 20 came, whatever else did not */
+		CHECK_EQ(r.blocks, 20);
+		CHECK_EQ(r.bytes, 20 * BLOCK);
+		nothing_left_behind();
+	}
+}
+
+static void cancelled_transfers(void)
+{
+	static const int numbers[] = { ECANCELED, EINTR };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		fresh();
+		cfg.verify = VERIFY_OFF;
+		cfg.evidence = EVIDENCE_FENCE;
+		fake.fail_at = 24;
+		fake.fail_errno = numbers[i];
+		CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+		CHECK_HAS(r.error, "1 of 25 transfers");
+		CHECK_HAS(r.error, "1 cancelled");
+		CHECK_EQ(r.outcomes.count[OUT_CANCELLED], 1);
+		nothing_left_behind();
+	}
+}
+
+/* No figure out of nothing, and no endless wait for a good one */
+static void nothing_but_failures(void)
+{
+	static const unsigned int means[] = { EVIDENCE_MARK, EVIDENCE_FENCE };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		fresh();
+		cfg.verify = VERIFY_OFF;
+		cfg.evidence = means[i];
+		fake.fail_at = 1;
+		fake.fail_blocks = UINT64_MAX / 2;
+		fake.fail_errno = EIO;
+		CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+		CHECK_HAS(r.error, "64 of 64 transfers");
+		CHECK_EQ(r.bytes, 0);
+		CHECK_EQ(r.blocks, 0);
+		nothing_left_behind();
+	}
+}
+
+static void short_transfer_is_named(void)
+{
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	fake.short_at = 10;
+	fake.short_words = 6;
+	CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+	CHECK_HAS(r.error, "1 wrote a part");
+	CHECK_EQ(r.outcomes.count[OUT_PARTIAL], 1);
+	nothing_left_behind();
+
+	/* A fence has no idea */
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.evidence = EVIDENCE_FENCE;
+	fake.short_at = 10;
+	fake.short_words = 6;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	nothing_left_behind();
+}
+
+/* Its own words tell --verify more: how much came, and that is not counted as failed */
+static void failed_transfer_while_verifying(void)
+{
+	fresh();
+	fake.fail_at = 10;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.verify.bytes[V_STALE], BLOCK);
+	CHECK_EQ(r.verify.bytes[V_WRONG], 0);
+	CHECK_EQ(r.verify.event[0].block, 9);
+	CHECK_EQ(r.outcomes.count[OUT_UNWRITTEN], 1);
+	CHECK_EQ(r.bytes, 20 * BLOCK);
+	nothing_left_behind();
+}
+
+static void what_nobody_can_tell(void)
+{
+	/* It is over before the sync file is there: the kernel hands out a stand-in */
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.evidence = EVIDENCE_FENCE;
+	fake.late = true;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(r.outcomes.count[OUT_UNKNOWN] > 0);
+	CHECK_EQ(r.outcomes.count[OUT_GOOD] + r.outcomes.count[OUT_UNKNOWN],
+		 r.outcomes.total);
+	nothing_left_behind();
+
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.evidence = EVIDENCE_FENCE;
+	fake.no_sync_file = true;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.outcomes.count[OUT_UNKNOWN], 24);
+	CHECK_EQ(r.outcomes.means, 0);
+	nothing_left_behind();
+
+	fresh();
+	cfg.evidence = 0;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.outcomes.count[OUT_UNKNOWN], 24);
+	CHECK_EQ(fake.exports, 0);
+	nothing_left_behind();
+
+	/* Marks do not depend on either */
+	fresh();
+	fake.late = true;
+	fake.no_sync_file = true;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.outcomes.count[OUT_GOOD], 24);
+	nothing_left_behind();
+}
+
+/* Without access by the CPU: a few fences, until one says that something is wrong */
+static void sparing_fences(void)
+{
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.work = WORK_NONE;
+	cfg.sync = SYNC_ACCESS;
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK(r.outcomes.sparing);
+	CHECK(r.outcomes.count[OUT_GOOD] >= 1);
+	CHECK(r.outcomes.count[OUT_UNKNOWN] > 0);
+	CHECK(fake.exports < 24);
+	nothing_left_behind();
+
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.work = WORK_NONE;
+	cfg.sync = SYNC_ACCESS;
+	fake.fail_at = 1;
+	fake.fail_blocks = UINT64_MAX / 2;
+	fake.fail_errno = EIO;
+	CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+	CHECK_HAS(r.error, "Input/output error");
+	CHECK(!r.outcomes.sparing);
+	nothing_left_behind();
+}
+
+/* Too small for marks that no converter sends by chance */
+static void small_blocks_have_no_marks(void)
+{
+	fresh();
+	cfg.verify = VERIFY_OFF;
+	cfg.evidence = EVIDENCE_MARK;
+	cfg.samples = 20;
+	result_free(&r);
+	CHECK_EQ(measure(&cfg, &dev, TR_DMABUF, 8, &r, NULL), 0);
+	CHECK_EQ(r.outcomes.means, 0);
 	nothing_left_behind();
 }
 
@@ -361,6 +551,7 @@ static void each_work(void)
 		cfg.verify = VERIFY_OFF;
 		cfg.work = t[i].work;
 		cfg.sync = cfg.work == WORK_NONE ? SYNC_ACCESS : SYNC_BLOCK;
+		cfg.evidence = cfg.work == WORK_NONE ? 0 : EVIDENCE_AUTO;
 		CHECK_EQ(go(TR_DMABUF), 0);
 		CHECK_EQ(r.syscalls, 20 * t[i].syscalls);
 		nothing_left_behind();
@@ -798,6 +989,14 @@ static const struct ktap_test tests[] = {
 	{ "measure.short_reads_are_put_together", short_reads_are_put_together },
 	{ "measure.loss_is_seen", loss_is_seen },
 	{ "measure.short_block_is_seen", short_block_is_seen },
+	{ "measure.failed_transfers_do_not_count", failed_transfers_do_not_count },
+	{ "measure.cancelled_transfers", cancelled_transfers },
+	{ "measure.nothing_but_failures", nothing_but_failures },
+	{ "measure.short_transfer_is_named", short_transfer_is_named },
+	{ "measure.failed_transfer_while_verifying", failed_transfer_while_verifying },
+	{ "measure.what_nobody_can_tell", what_nobody_can_tell },
+	{ "measure.sparing_fences", sparing_fences },
+	{ "measure.small_blocks_have_no_marks", small_blocks_have_no_marks },
 	{ "measure.wrap_of_the_counter", wrap_of_the_counter },
 	{ "measure.time_limit", time_limit },
 	{ "measure.intervals", intervals },

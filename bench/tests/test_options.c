@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../error.h"
-#include "../options.h"
-#include "../parse.h"
+#include "error.h"
+#include "options.h"
+#include "parse.h"
 #include "ktap.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The search of the highest rate: alone, and with runs on the fake kernel */
-#include "../error.h"
-#include "../rate.h"
-#include "../sysfs.h"
-#include "../wait.h"
+#include "error.h"
+#include "rate.h"
+#include "sysfs.h"
+#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
@@ -11,10 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char root[] = "/tmp/rwbench-test-XXXXXX";
+static char root[] = "/dev/shm/rwbench-test-XXXXXX";
 static struct iio_dev dev;
 static struct cfg cfg;
 static struct result r;
+static struct max_rate found;
 
 /* A source that is good up to a rate, and knows only multiples of a step */
 struct source {
@@ -207,7 +208,7 @@ static int find(enum transport t, uint64_t limit)
 {
 	r.transport = t;
 	r.nblocks = t == TR_DMABUF ? 4 : 2;
-	return rate_find(&cfg, &dev, limit, &r, NULL);
+	return rate_find(&cfg, &dev, limit, &r, &found, NULL);
 }
 
 static void nothing_left_behind(void)
@@ -256,11 +257,11 @@ static void found_by_both_transports(void)
 		fresh();
 		fake.lossless_hz = 25000000;
 		CHECK_EQ(find(ts[i], AD9361_RATE), 0);
-		CHECK(r.max_rate.known);
-		CHECK(!r.max_rate.reached_limit);
-		CHECK(r.max_rate.trials > 3);
-		CHECK(r.max_rate.hz <= 25000000);
-		CHECK(r.max_rate.hz >= 24750000);
+		CHECK(found.known);
+		CHECK(!found.reached_limit);
+		CHECK(found.trials > 3);
+		CHECK(found.hz <= 25000000);
+		CHECK(found.hz >= 24750000);
 		nothing_left_behind();
 	}
 }
@@ -269,9 +270,9 @@ static void limit_is_reached(void)
 {
 	fresh();
 	CHECK_EQ(find(TR_DMABUF, AD9361_RATE), 0);
-	CHECK(r.max_rate.reached_limit);
-	CHECK_EQ(r.max_rate.hz, AD9361_RATE);
-	CHECK_EQ(r.max_rate.trials, 4);
+	CHECK(found.reached_limit);
+	CHECK_EQ(found.hz, AD9361_RATE);
+	CHECK_EQ(found.trials, 4);
 	/* As many blocks as a shortfall of 1 % needs to show */
 	CHECK(fake.blocks >= 300);
 	nothing_left_behind();
@@ -282,11 +283,11 @@ static void loss_ends_a_trial(void)
 	fresh();
 	fake.lossless_hz = 1;
 	CHECK_EQ(find(TR_DMABUF, AD9361_RATE), 0);
-	CHECK(r.max_rate.known);
-	CHECK_EQ(r.max_rate.hz, 0);
-	CHECK(!r.max_rate.reached_limit);
+	CHECK(found.known);
+	CHECK_EQ(found.hz, 0);
+	CHECK(!found.reached_limit);
 	/* The fake kernel loses something before each second block */
-	CHECK(fake.blocks <= 2 * r.max_rate.trials);
+	CHECK(fake.blocks <= 2 * found.trials);
 	nothing_left_behind();
 }
 
@@ -296,9 +297,9 @@ static void run_that_fails(void)
 	fake.stall = true;
 	cfg.timeout_ms = 20;
 	CHECK_EQ(find(TR_FILEIO, AD9361_RATE), ST_FAIL);
-	CHECK(!r.max_rate.known);
-	CHECK_EQ(r.max_rate.status, ST_FAIL);
-	CHECK_HAS(r.max_rate.error, "no data");
+	CHECK(!found.known);
+	CHECK_EQ(found.status, ST_FAIL);
+	CHECK_HAS(found.error, "no data");
 	nothing_left_behind();
 }
 
@@ -307,7 +308,7 @@ static void no_running_counter(void)
 	fresh();
 	fake.constant = true;
 	CHECK_EQ(find(TR_FILEIO, AD9361_RATE), ST_DATA);
-	CHECK_HAS(r.max_rate.error, "running counter");
+	CHECK_HAS(found.error, "running counter");
 	nothing_left_behind();
 }
 

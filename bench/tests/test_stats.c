@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../memory.h"
-#include "../stats.h"
+#include "memory.h"
+#include "stats.h"
 #include "ktap.h"
 
 #include <errno.h>

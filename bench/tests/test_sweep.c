@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The statistics of a sweep, and its order of runs on the fake kernel */
-#include "../error.h"
-#include "../spread.h"
-#include "../sweep.h"
-#include "../wait.h"
+#include "error.h"
+#include "spread.h"
+#include "sweep.h"
+#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char root[] = "/tmp/rwbench-test-XXXXXX";
+static char root[] = "/dev/shm/rwbench-test-XXXXXX";
 static struct iio_dev dev;
 static struct cfg cfg;
 static struct sweep s;

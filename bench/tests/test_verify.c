@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "../verify.h"
+#include "verify.h"
 #include "ktap.h"
 
 #include <endian.h>

@@ -1,54 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Model of the ADI AXI-DMAC, free of any emulator
+ * Model of the ADI AXI-DMAC, free of any emulator: the register map
  *
- * What the registers do follows ADI's register map and HDL. The parts that a
- * driver can trip over, in the order of the functions below:
+ * What the registers do follows ADI's register map and HDL. What a driver can trip over:
  *
  *  - X_LENGTH has its low bits stuck at one since 4.1.a; a probe reads them to
  *    learn the alignment.
- *  - A request waits in START_TRANSFER until the queue has room. Accepting it
- *    takes a copy of the registers, clears the done bit of its ID and raises
- *    start-of-transfer. At most three requests are accepted and unfinished:
- *    with two-bit IDs a fourth would erase the done bit of the one that has
- *    just ended, before the driver could see it.
- *  - At the end of a transfer the done bit is set before the waiting request is
- *    accepted, for the same reason.
+ *  - A request waits in START_TRANSFER until the engine (axi-dmac-engine.c) accepts it:
+ *    not before the one accepted before it has all its bursts under way. The registers
+ *    count as they are at that moment. Accepting clears the done bit of the ID and raises
+ *    start-of-transfer.
  *  - In cyclic mode nothing is raised and START_TRANSFER stays 1, so that the
  *    same registers are accepted again and again.
- *  - After an early end of a request without the LAST flag, requests complete
- *    with nothing moved until one with the flag went by.
+ *  - IRQ_SOURCE is a bit of each kind, however many transfers ended. TRANSFER_DONE and
+ *    ACTIVE_TRANSFER_ID tell which.
+ *  - CTRL = 0 clears IDs and done bits at once, but not IRQ_SOURCE, and an end of transfer
+ *    can still come.
  *  - A bus error is not reported: the transfer ends as if all were well.
  */
-#include "axi-dmac.h"
+#include "axi-dmac-engine.h"
 
 #include <string.h>
 
 #define REG(s, off)         ((s)->regs[(off) / 4])
 
-/* Fits the first level cache, so that making the data and storing it are one pass over memory */
-#define CHUNK               8192
-/* Longest look ahead in a chain of hardware descriptors, to end with one event */
-#define PEEK                1024
-/* A cyclic transfer shows nothing to the guest but memory: this is often enough */
-#define CYCLIC_TICK_NS      1000000
-#define NS_PER_S            1000000000u
-
-__extension__ typedef unsigned __int128 u128;
-
 static bool is_enabled(const struct axi_dmac *s)
 {
     return REG(s, AXI_DMAC_CTRL) & AXI_DMAC_CTRL_ENABLE;
-}
-
-static bool has_hwdesc(const struct axi_dmac *s)
-{
-    return REG(s, AXI_DMAC_CTRL) & AXI_DMAC_CTRL_HWDESC;
-}
-
-static bool is_cyclic(const struct axi_dmac *s)
-{
-    return (REG(s, AXI_DMAC_FLAGS) & AXI_DMAC_FLAG_CYCLIC) && !has_hwdesc(s);
 }
 
 static bool src_is_mem(const struct axi_dmac *s)
@@ -59,11 +37,6 @@ static bool src_is_mem(const struct axi_dmac *s)
 static bool dst_is_mem(const struct axi_dmac *s)
 {
     return s->cfg.dst_type == AXI_DMAC_BUS_MEMORY;
-}
-
-static uint32_t low_bits(unsigned int n)
-{
-    return n >= 32 ? UINT32_MAX : (1u << n) - 1;
 }
 
 static unsigned int log2u(unsigned int v)
@@ -77,504 +50,245 @@ static unsigned int log2u(unsigned int v)
     return n;
 }
 
-/*
- * Of a length. Only streams have whole beats, memory is written by byte enables: with a
- * memory side of 64 bits and samples of 32 bits, lengths are multiples of 4, addresses of 8.
- */
-static uint32_t align_mask(const struct axi_dmac *s)
-{
-    uint32_t src = s->cfg.src_type == AXI_DMAC_BUS_MEMORY ? 1 : s->cfg.src_width;
-    uint32_t dst = s->cfg.dst_type == AXI_DMAC_BUS_MEMORY ? 1 : s->cfg.dst_width;
+/* The line: it rises one clock after an event */
 
-    return (src > dst ? src : dst) - 1;
+static bool irq_wanted(const struct axi_dmac *s)
+{
+    return s->irq_source & ~REG(s, AXI_DMAC_IRQ_MASK);
 }
 
-static uint64_t ns_for_bytes(uint64_t bytes, uint64_t rate)
+static uint64_t irq_time(const struct axi_dmac *s)
 {
-    u128 ns;
-
-    if (!rate) {
-        return 0;
-    }
-    ns = ((u128)bytes * NS_PER_S + rate - 1) / rate;
-    return ns > INT64_MAX ? INT64_MAX : (uint64_t)ns;
+    return s->irq_at > s->irq_held_until ? s->irq_at : s->irq_held_until;
 }
-
-static uint64_t bytes_in_ns(uint64_t ns, uint64_t rate)
-{
-    u128 bytes = (u128)ns * rate / NS_PER_S;
-
-    return !rate || bytes > UINT64_MAX ? UINT64_MAX : (uint64_t)bytes;
-}
-
-/* The line */
 
 static void update_irq(struct axi_dmac *s)
 {
-    uint32_t pending = s->irq_source & ~REG(s, AXI_DMAC_IRQ_MASK);
-    bool level = s->irq_spurious || (pending && s->last_time >= s->irq_held_until);
+    bool level = s->irq_spurious || (irq_wanted(s) && s->e.now >= irq_time(s));
 
     if (level != s->irq_level) {
         s->irq_level = level;
+        s->planned = 0;
         s->ops->irq(s->opaque, level);
     }
 }
 
-/* Moving data */
-
-static uint64_t row_bytes(const struct axi_dmac_request *r)
+/* The line is a register: what is cleared while it is about to rise shows for a moment. */
+static void clear_irq(struct axi_dmac *s, uint32_t bits)
 {
-    return (uint64_t)r->x_len + 1;
-}
+    bool rising = !s->irq_level && irq_wanted(s) && irq_time(s) <= s->e.now + s->cfg.mem.clock_ns;
 
-static uint64_t segment_bytes(const struct axi_dmac_request *r)
-{
-    return row_bytes(r) * ((uint64_t)r->y_len + 1);
-}
-
-static void mem_read(struct axi_dmac *s, uint64_t addr, void *buf, size_t len)
-{
-    if (s->bus_error || !s->ops->mem_read(s->opaque, addr, buf, len)) {
-        memset(buf, 0, len);
-        s->bus_errors++;
+    s->irq_source &= ~bits;
+    if (rising && !irq_wanted(s)) {
+        s->ops->irq(s->opaque, true);
+        s->ops->irq(s->opaque, false);
     }
 }
 
-static void mem_write(struct axi_dmac *s, uint64_t addr, const void *buf, size_t len)
+static void raise_irq(struct axi_dmac *s, uint32_t irq, uint64_t t)
 {
-    if (s->bus_error || !s->ops->mem_write(s->opaque, addr, buf, len)) {
-        s->bus_errors++;
+    if (!irq_wanted(s)) {
+        s->irq_at = t + s->cfg.mem.clock_ns;
+    }
+    s->irq_source |= irq;
+}
+
+static void tell(struct axi_dmac *s, enum axi_dmac_event what, uint64_t t, uint64_t a)
+{
+    if (s->ops->event) {
+        s->ops->event(s->opaque, what, t, a, axi_dmac_engine_finished(s));
     }
 }
 
-/* Moves at most up to the end of the row, returns how much. */
-static uint64_t move_some(struct axi_dmac *s, uint64_t want)
+/* What the engine tells */
+
+void axi_dmac_accepted(struct axi_dmac *s, uint64_t t)
 {
-    struct axi_dmac_request *r = &s->queue[0];
-    uint64_t row = row_bytes(r);
-    uint64_t y = s->seg_done / row;
-    uint64_t x = s->seg_done % row;
-    uint64_t len = row - x;
-    uint8_t buf[CHUNK];
-
-    len = len > want ? want : len;
-    len = len > CHUNK ? CHUNK : len;
-    if (src_is_mem(s)) {
-        mem_read(s, r->src + y * r->src_stride + x, buf, len);
-    } else if (s->has_stream) {
-        s->stream.move(s->stream.opaque, buf, len);
-    } else {
-        memset(buf, 0, len);
-    }
-    if (dst_is_mem(s)) {
-        mem_write(s, r->dst + y * r->dst_stride + x, buf, len);
-    } else if (s->has_stream) {
-        s->stream.move(s->stream.opaque, buf, len);
-    }
-    s->seg_done += len;
-    s->done_since_start += len;
-    s->measured += len;
-    s->total_bytes += len;
-    if (s->early) {
-        s->early -= len;
-    }
-    return len;
-}
-
-static uint64_t get_le64(const uint8_t *p)
-{
-    uint64_t v = 0;
-    int i;
-
-    for (i = 7; i >= 0; i--) {
-        v = v << 8 | p[i];
-    }
-    return v;
-}
-
-/* Reads the descriptor at r->sg into @r and leaves the address of the next one there. */
-static bool fetch_descriptor(struct axi_dmac *s, struct axi_dmac_request *r)
-{
-    uint32_t len_mask = low_bits(s->cfg.length_width);
-    uint8_t d[AXI_DMAC_HWDESC_SIZE];
-    uint64_t w;
-
-    if (!s->ops->mem_read(s->opaque, r->sg, d, sizeof(d))) {
-        s->bus_errors++;
-        return false;
-    }
-    w = get_le64(d);
-    r->desc_flags = w & (AXI_DMAC_HWDESC_LAST | AXI_DMAC_HWDESC_IRQ);
-    r->desc_id = w >> 32;
-    r->dst = get_le64(d + 8) & ~(uint64_t)(s->cfg.dst_width - 1);
-    r->src = get_le64(d + 16) & ~(uint64_t)(s->cfg.src_width - 1);
-    r->sg = get_le64(d + 24) & ~UINT64_C(7);
-    w = get_le64(d + 32);
-    r->y_len = s->cfg.two_d ? (uint32_t)w & len_mask : 0;
-    r->x_len = ((uint32_t)(w >> 32) & len_mask) | align_mask(s);
-    w = get_le64(d + 40);
-    r->src_stride = s->cfg.two_d ? (uint32_t)w & len_mask & ~(s->cfg.src_width - 1u) : 0;
-    r->dst_stride = s->cfg.two_d ? (uint32_t)(w >> 32) & len_mask & ~(s->cfg.dst_width - 1u) : 0;
-    return true;
-}
-
-/* Bytes from here to the next point that the driver can see. */
-static uint64_t visible_bytes(struct axi_dmac *s)
-{
-    struct axi_dmac_request r = s->queue[0];
-    uint64_t n = segment_bytes(&r) - s->seg_done;
-    unsigned int i;
-
-    for (i = 0; r.hwdesc && !r.desc_flags && i < PEEK; i++) {
-        if (!fetch_descriptor(s, &r)) {
-            break;
-        }
-        n += segment_bytes(&r);
-    }
-    return s->early && s->early < n ? s->early : n;
-}
-
-static bool may_run(const struct axi_dmac *s)
-{
-    return s->queued && is_enabled(s) && !(REG(s, AXI_DMAC_CTRL) & AXI_DMAC_CTRL_PAUSE) &&
-           !s->hung && s->partials < AXI_DMAC_PARTIALS;
-}
-
-static void set_goal(struct axi_dmac *s, uint64_t t)
-{
-    s->start = t;
-    s->done_since_start = 0;
-    s->goal = visible_bytes(s);
-}
-
-/* Starts or stops the flow of data when what allows it has changed. */
-static void update_running(struct axi_dmac *s, uint64_t t)
-{
-    bool run = may_run(s);
-
-    if (run == s->running) {
+    if (axi_dmac_is_cyclic(s)) {
+        tell(s, AXI_DMAC_EV_ACC, t, 0);
         return;
     }
-    s->running = run;
-    if (run) {
-        if (s->has_stream) {
-            s->stream.begin(s->stream.opaque, t);
-        }
-        set_goal(s, t);
-    } else if (s->has_stream) {
-        s->stream.end(s->stream.opaque, t);
+    tell(s, AXI_DMAC_EV_SOT, t, s->id);
+    if (is_enabled(s)) {
+        s->done &= ~(1u << s->id);
+        s->id = (s->id + 1) & 3;
+    }
+    raise_irq(s, AXI_DMAC_IRQ_SOT, t);
+}
+
+/* It counts from the end of a transfer on: one clock after that */
+static void end_measure(struct axi_dmac *s, uint64_t now)
+{
+    if (now >= s->measured_until) {
+        s->measured = 0;
+        s->measured_until = AXI_DMAC_NEVER;
     }
 }
 
-static uint64_t finish_time(struct axi_dmac *s)
+static uint32_t measured(const struct axi_dmac *s)
 {
-    uint64_t t, when;
-
-    if (!s->running) {
-        return AXI_DMAC_NEVER;
-    }
-    t = s->start + ns_for_bytes(s->goal, s->cfg.bus_rate);
-    if (s->has_stream && s->goal > s->done_since_start) {
-        when = s->stream.when(s->stream.opaque, s->goal - s->done_since_start);
-        t = when > t ? when : t;
-    }
-    /* Nothing takes no time, or a cyclic transfer would stop the clock */
-    return t > s->start ? t : s->start + 1;
+    return s->measured & axi_dmac_low_bits(s->cfg.two_d ? 32 : s->cfg.length_width);
 }
 
-/* The queue */
-
-static void take_faults(struct axi_dmac *s)
+static void end_of_transfer(struct axi_dmac *s, uint64_t t)
 {
-    struct axi_dmac_faults *f = &s->faults;
-
-    if (f->hang) {
-        s->hung = true;
-        f->hang = false;
-    }
-    if (f->bus_error) {
-        s->bus_error = true;
-        f->bus_error = false;
-    }
-    if (f->early_end) {
-        uint64_t left = segment_bytes(&s->queue[0]) - s->seg_done;
-        uint64_t n = f->early_bytes ? f->early_bytes : left / 2;
-
-        n &= ~(uint64_t)align_mask(s);
-        /* As long as the transfer is not shorter anyway; TLAST comes with a beat of data */
-        s->early = n && n < left ? n : 0;
-        f->early_end = false;
-    }
-}
-
-static void accept(struct axi_dmac *s)
-{
-    struct axi_dmac_request *r = &s->queue[s->queued++];
-
-    *r = (struct axi_dmac_request) {
-        .dst = (uint64_t)REG(s, AXI_DMAC_DEST_ADDRESS_HIGH) << 32 | REG(s, AXI_DMAC_DEST_ADDRESS),
-        .src = (uint64_t)REG(s, AXI_DMAC_SRC_ADDRESS_HIGH) << 32 | REG(s, AXI_DMAC_SRC_ADDRESS),
-        .sg = (uint64_t)REG(s, AXI_DMAC_SG_ADDRESS_HIGH) << 32 | REG(s, AXI_DMAC_SG_ADDRESS),
-        .x_len = REG(s, AXI_DMAC_X_LENGTH) | align_mask(s),
-        .y_len = REG(s, AXI_DMAC_Y_LENGTH),
-        .dst_stride = REG(s, AXI_DMAC_DEST_STRIDE),
-        .src_stride = REG(s, AXI_DMAC_SRC_STRIDE),
-        .last = REG(s, AXI_DMAC_FLAGS) & AXI_DMAC_FLAG_LAST,
-        .hwdesc = has_hwdesc(s),
-    };
-    if (is_cyclic(s)) {
-        return;
-    }
-    s->req_valid = false;
-    s->done &= ~(1u << s->id);
-    s->id = (s->id + 1) & 3;
-    s->irq_source |= AXI_DMAC_IRQ_SOT;
-}
-
-/* A segment, and maybe the request, has ended at @t with or without TLAST. */
-static void end_of_transfer(struct axi_dmac *s, bool partial, uint64_t t)
-{
-    if (partial && (REG(s, AXI_DMAC_FLAGS) & AXI_DMAC_FLAG_PARTIAL)) {
-        s->partial[s->partials].len = s->measured & low_bits(s->cfg.two_d ? 32 : s->cfg.length_width);
-        s->partial[s->partials].id = s->id_eot;
-        s->partials++;
-    }
-    s->measured = 0;
     s->total_transfers++;
-    if (is_cyclic(s)) {
+    if (axi_dmac_is_cyclic(s)) {
+        tell(s, AXI_DMAC_EV_END, t, 0);
         return;
     }
-    s->done |= 1u << s->id_eot;
-    s->id_eot = (s->id_eot + 1) & 3;
-    s->irq_source |= AXI_DMAC_IRQ_EOT;
+    tell(s, AXI_DMAC_EV_EOT, t, s->id_eot);
+    if (is_enabled(s)) {
+        s->done |= 1u << s->id_eot;
+        s->id_eot = (s->id_eot + 1) & 3;
+    }
+    raise_irq(s, AXI_DMAC_IRQ_EOT, t);
     if (s->faults.late_irq) {
         s->irq_held_until = t + s->faults.late_ns;
         s->faults.late_irq = false;
     }
 }
 
-static void pop_request(struct axi_dmac *s)
+/* There are four places for reports; with all of them taken one more burst is answered, then none. */
+static bool room_for_answers(const struct axi_dmac *s)
 {
-    s->queued--;
-    memmove(&s->queue[0], &s->queue[1], s->queued * sizeof(s->queue[0]));
-    s->seg_done = 0;
-    s->early = 0;
-    s->hung = false;
-    s->bus_error = false;
+    return s->reports < AXI_DMAC_REPORTS;
 }
 
-static void begin_request(struct axi_dmac *s)
+bool axi_dmac_answered(struct axi_dmac *s, uint64_t t, uint64_t bytes, bool eot, bool partial)
 {
-    s->seg_done = 0;
-    /* What the HDL does with a descriptor that cannot be read is not defined; stopping is harmless */
-    if (s->queue[0].hwdesc && !fetch_descriptor(s, &s->queue[0])) {
-        s->hung = true;
-    }
-    take_faults(s);
-}
+    bool was_room = room_for_answers(s);
 
-/* Accepts what fits, starts what comes first, skips what is to be dropped. */
-static void pump(struct axi_dmac *s, uint64_t t, bool fresh)
-{
-    for (;;) {
-        while (s->req_valid && is_enabled(s) && s->queued < s->cfg.queue) {
-            fresh = fresh || !s->queued;
-            accept(s);
-        }
-        if (!s->queued || !fresh) {
-            break;
-        }
-        if (!s->drop_until_last || is_cyclic(s) || s->queue[0].hwdesc) {
-            s->drop_until_last = false;
-            begin_request(s);
-            break;
-        }
-        s->drop_until_last = !s->queue[0].last;
-        end_of_transfer(s, false, t);
-        pop_request(s);
+    end_measure(s, t);
+    if (is_enabled(s)) {
+        s->measured += bytes;
     }
-    update_running(s, t);
-}
-
-/* The current segment is complete, or was cut short. Returns whether the request is, too. */
-static bool end_segment(struct axi_dmac *s, bool partial, uint64_t t)
-{
-    struct axi_dmac_request *r = &s->queue[0];
-
-    if (!r->hwdesc) {
-        s->drop_until_last = partial && !r->last;
-        end_of_transfer(s, partial, t);
-        return true;
+    if (partial && (REG(s, AXI_DMAC_FLAGS) & AXI_DMAC_FLAG_PARTIAL) && is_enabled(s)) {
+        s->report[s->reports].len = measured(s);
+        s->report[s->reports].id = s->id_eot;
+        s->reports++;
     }
-    for (;;) {
-        if (r->desc_flags & AXI_DMAC_HWDESC_IRQ) {
-            end_of_transfer(s, partial, t);
-        }
-        if (r->desc_flags & AXI_DMAC_HWDESC_LAST) {
-            return true;
-        }
-        s->seg_done = 0;
-        if (!fetch_descriptor(s, r)) {
-            s->hung = true;
-            return false;
-        }
-        /* TLAST ends the chain: the rest of it completes with nothing moved */
-        if (!partial || s->partials == AXI_DMAC_PARTIALS) {
-            return false;
-        }
+    if (eot) {
+        s->measured_until = t + s->cfg.mem.clock_ns;
+        end_of_transfer(s, t);
     }
-}
-
-/* Moves @n bytes, across the ends of segments that raise nothing; the last end is at @t. */
-static void move_bytes(struct axi_dmac *s, uint64_t n, uint64_t t)
-{
-    bool early = s->early;
-    bool partial = false;
-
-    while (n && s->queued && !s->hung) {
-        n -= move_some(s, n);
-        partial = early && !s->early;
-        if (!partial && s->seg_done < segment_bytes(&s->queue[0])) {
-            continue;
-        }
-        if (end_segment(s, partial, t)) {
-            pop_request(s);
-            pump(s, t, true);
-            break;
-        }
-    }
-}
-
-/* The next visible point was reached at @t. */
-static void finish(struct axi_dmac *s, uint64_t t)
-{
-    bool was_running = s->running;
-    uint64_t left = s->goal - s->done_since_start;
-
-    move_bytes(s, left, t);
-    update_running(s, t);
-    if (s->running && was_running) {
-        if (s->has_stream) {
-            s->stream.begin(s->stream.opaque, t);
-        }
-        set_goal(s, t);
-    }
-}
-
-/* Moves what has gone over the bus by now; never reaches the end, that is an event. */
-static void settle(struct axi_dmac *s)
-{
-    uint64_t now = s->last_time;
-    uint64_t n, limit;
-
-    if (!s->running) {
-        return;
-    }
-    n = bytes_in_ns(now > s->start ? now - s->start : 0, s->cfg.bus_rate);
-    n = n > s->done_since_start ? n - s->done_since_start : 0;
-    if (s->has_stream) {
-        limit = s->stream.avail(s->stream.opaque, now);
-        n = n < limit ? n : limit;
-    }
-    limit = s->goal - s->done_since_start;
-    limit = limit > s->cfg.burst ? limit - s->cfg.burst : 0;
-    n = n < limit ? n : limit;
-    n &= ~(uint64_t)(s->cfg.burst - 1);
-    if (n) {
-        move_bytes(s, n, now);
-        update_running(s, now);
-    }
+    return was_room;
 }
 
 /* Time */
 
 void axi_dmac_advance(struct axi_dmac *s, uint64_t now)
 {
-    uint64_t t;
-
-    while ((t = finish_time(s)) <= now) {
-        /* An event in the past was caused by the present, a change of rate for example */
-        s->last_time = t > s->last_time ? t : s->last_time;
-        finish(s, s->last_time);
+    if (s->planned && now >= s->planned) {
+        s->planned = 0;
     }
-    s->last_time = now > s->last_time ? now : s->last_time;
+    axi_dmac_engine_run(s, now);
     update_irq(s);
 }
 
 uint64_t axi_dmac_next_event(struct axi_dmac *s)
 {
-    uint64_t t = finish_time(s);
+    if (!s->planned) {
+        s->planned = axi_dmac_engine_look_ahead(s);
+    }
+    if (!s->irq_level && irq_wanted(s) && irq_time(s) < s->planned) {
+        return irq_time(s);
+    }
+    return s->planned;
+}
 
-    if (t != AXI_DMAC_NEVER && is_cyclic(s) && t < s->last_time + CYCLIC_TICK_NS) {
-        t = s->last_time + CYCLIC_TICK_NS;
-    }
-    if (s->irq_held_until > s->last_time && s->irq_held_until < t) {
-        t = s->irq_held_until;
-    }
-    return t;
+void axi_dmac_port_changed(struct axi_dmac *s, uint64_t now)
+{
+    axi_dmac_advance(s, now);
+    axi_dmac_engine_port_changed(s);
+    s->planned = 0;
+}
+
+void axi_dmac_stall(struct axi_dmac *s, bool on, uint64_t now)
+{
+    axi_dmac_advance(s, now);
+    axi_dmac_engine_stall(s, on);
+    s->planned = 0;
 }
 
 /* Registers */
 
-static void drop_everything(struct axi_dmac *s)
+/* The driver did something else: what the core did since CTRL = 0 was behind its back. */
+static void judge_stop(struct axi_dmac *s)
 {
-    s->req_valid = false;
-    s->id = 0;
-    s->id_eot = 0;
-    s->done = 0;
-    s->queued = 0;
-    s->partials = 0;
-    s->measured = 0;
-    s->seg_done = 0;
-    s->early = 0;
-    s->hung = false;
-    s->bus_error = false;
-    s->drop_until_last = false;
+    s->offences.late_writes += s->stop_writes;
+    s->offences.late_fetches += s->stop_fetches;
+    s->stop_writes = s->stop_fetches = 0;
+    s->stop_watched = false;
 }
 
 static void write_ctrl(struct axi_dmac *s, uint32_t value)
 {
     bool was = is_enabled(s);
-    uint64_t now = s->last_time;
 
-    settle(s);
+    if (s->stop_watched && (value & AXI_DMAC_CTRL_ENABLE)) {
+        judge_stop(s);
+    }
     REG(s, AXI_DMAC_CTRL) = value & s->wmask[AXI_DMAC_CTRL / 4];
-    if (was && !is_enabled(s)) {
-        drop_everything(s);
-    }
-    update_running(s, now);
-    if (was != is_enabled(s) && s->has_stream) {
-        s->stream.enable(s->stream.opaque, !was, now);
-    }
-}
-
-static void pop_partial(struct axi_dmac *s)
-{
-    if (!s->partials) {
+    axi_dmac_engine_ctrl(s, value & AXI_DMAC_CTRL_ENABLE, value & AXI_DMAC_CTRL_PAUSE,
+                         REG(s, AXI_DMAC_CTRL) & AXI_DMAC_CTRL_HWDESC);
+    if (is_enabled(s)) {
         return;
     }
-    s->partials--;
-    memmove(&s->partial[0], &s->partial[1], s->partials * sizeof(s->partial[0]));
-    update_running(s, s->last_time);
+    s->id = s->id_eot = 0;
+    s->done = 0;
+    s->reports = 0;
+    s->measured = 0;
+    axi_dmac_engine_unblock(s);
+    s->stop_watched |= was && axi_dmac_engine_busy(s);
 }
 
-static uint64_t current_address(struct axi_dmac *s, bool dst)
+static uint32_t read_status(struct axi_dmac *s)
 {
-    const struct axi_dmac_request *r = &s->queue[0];
-    uint64_t row;
+    uint32_t v = s->cfg.no_debug ? 0 : axi_dmac_engine_status(s);
 
-    settle(s);
-    if (!(dst ? dst_is_mem(s) : src_is_mem(s)) || !s->queued) {
+    if ((v & AXI_DMAC_DBG_STATE) == AXI_DMAC_DBG_AT_REST) {
+        s->stop_writes = s->stop_fetches = 0;
+        s->stop_watched = false;
+    }
+    return v;
+}
+
+static void pop_report(struct axi_dmac *s)
+{
+    if (!s->reports) {
+        return;
+    }
+    s->reports--;
+    if (s->reports) {
+        memmove(&s->report[0], &s->report[1], s->reports * sizeof(s->report[0]));
+    }
+    axi_dmac_engine_unblock(s);
+}
+
+static uint32_t gray(uint64_t n, const struct axi_dmac *s)
+{
+    n &= 2u * s->cfg.fifo_bursts - 1;
+    return (uint32_t)(n ^ n >> 1);
+}
+
+/* Where the next burst of that side goes, or comes from; the bits of the burst in 2D are not told apart */
+static uint64_t current_address(const struct axi_dmac *s, bool dst)
+{
+    if (s->cfg.no_debug || !(dst ? dst_is_mem(s) : src_is_mem(s))) {
         return 0;
     }
-    row = row_bytes(r);
-    return (dst ? r->dst : r->src) + s->seg_done / row * (dst ? r->dst_stride : r->src_stride) +
-           s->seg_done % row;
+    if (dst) {
+        return s->e.dst_addr;
+    }
+    /* While nothing is read, the address is that of the request that would come */
+    return s->e.src_active || s->e.ctrl_hwdesc ? s->e.src.src :
+           (uint64_t)REG(s, AXI_DMAC_SRC_ADDRESS_HIGH) << 32 | REG(s, AXI_DMAC_SRC_ADDRESS);
 }
 
-static uint32_t high(uint64_t addr)
+static uint32_t high(const struct axi_dmac *s, uint64_t addr)
 {
-    return addr >> 32;
+    return s->cfg.addr_width > 32 ? addr >> 32 : 0;
 }
 
 static uint32_t interface_desc(const struct axi_dmac *s)
@@ -582,7 +296,9 @@ static uint32_t interface_desc(const struct axi_dmac *s)
     if (s->cfg.version < AXI_DMAC_VERSION(4, 3, 'a')) {
         return 0;
     }
-    return log2u(s->cfg.burst) << 16 | (uint32_t)s->cfg.src_type << 12 | log2u(s->cfg.src_width) << 8 |
+    /* Since 4.5.d, the greatest number of frames minus one, whether or not there is a frame lock */
+    return (s->cfg.version >= AXI_DMAC_VERSION(4, 5, 'd') ? 7u << 27 : 0) | log2u(s->burst) << 16 |
+           (uint32_t)s->cfg.src_type << 12 | log2u(s->cfg.src_width) << 8 |
            (uint32_t)s->cfg.dst_type << 4 | log2u(s->cfg.dst_width);
 }
 
@@ -591,16 +307,18 @@ static uint32_t coherency_desc(const struct axi_dmac *s)
     if (s->cfg.version < AXI_DMAC_VERSION(4, 4, 'a')) {
         return 0;
     }
-    /* AXPROT, AXCACHE and the flag as the HDL's defaults set them */
+    if (s->cfg.version < AXI_DMAC_VERSION(4, 5, 'b')) {
+        return s->cfg.coherent;
+    }
+    /* AXPROT, AXCACHE and the flag as the build scripts set them */
     return s->cfg.coherent ? 0x2f1 : 0x030;
 }
 
-uint32_t axi_dmac_read(struct axi_dmac *s, uint32_t offset, uint64_t now)
+static uint32_t read_register(struct axi_dmac *s, uint32_t offset)
 {
+    const struct axi_dmac_engine *e = &s->e;
     uint32_t v;
 
-    axi_dmac_advance(s, now);
-    offset &= AXI_DMAC_MAP_SIZE - 4;
     switch (offset) {
     case AXI_DMAC_VERSION_REG:
         return s->cfg.version;
@@ -621,34 +339,47 @@ uint32_t axi_dmac_read(struct axi_dmac *s, uint32_t offset, uint64_t now)
     case AXI_DMAC_TRANSFER_ID:
         return s->id;
     case AXI_DMAC_START_TRANSFER:
-        return s->req_valid;
+        return e->start;
     case AXI_DMAC_TRANSFER_DONE:
-        return s->done | (s->partials ? AXI_DMAC_DONE_PARTIAL : 0);
+        return s->done | (s->reports ? AXI_DMAC_DONE_PARTIAL : 0);
     case AXI_DMAC_ACTIVE_ID:
         return s->id_eot;
     case AXI_DMAC_CURRENT_DEST:
         return (uint32_t)current_address(s, true);
     case AXI_DMAC_CURRENT_DEST_HIGH:
-        return s->cfg.addr_width > 32 ? high(current_address(s, true)) : 0;
+        return high(s, current_address(s, true));
     case AXI_DMAC_CURRENT_SRC:
         return (uint32_t)current_address(s, false);
     case AXI_DMAC_CURRENT_SRC_HIGH:
-        return s->cfg.addr_width > 32 ? high(current_address(s, false)) : 0;
+        return high(s, current_address(s, false));
+    case AXI_DMAC_DBG_STATUS:
+        return read_status(s);
+    case AXI_DMAC_DBG_IDS0:
+        return s->cfg.no_debug ? 0 : gray(e->done, s) << 24 | gray(e->done, s) << 16 |
+               gray(e->aw_ids, s) << 8 | gray(e->stored, s);
+    case AXI_DMAC_DBG_IDS1:
+        return s->cfg.no_debug ? 0 : gray(e->stored, s) << 24 | gray(e->ids, s);
     case AXI_DMAC_PROGRESS:
-        settle(s);
-        return s->measured & low_bits(s->cfg.two_d ? 32 : s->cfg.length_width);
+        end_measure(s, e->now);
+        return measured(s);
     case AXI_DMAC_PARTIAL_LEN:
-        return s->partials ? s->partial[0].len : 0;
+        return s->report[0].len;
     case AXI_DMAC_PARTIAL_ID:
-        v = s->partials ? s->partial[0].id : 0;
-        pop_partial(s);
+        v = s->report[0].id;
+        pop_report(s);
+        s->planned = 0;
         return v;
     case AXI_DMAC_DESCRIPTOR_ID:
-        settle(s);
-        return s->queued && s->queue[0].hwdesc && has_hwdesc(s) ? s->queue[0].desc_id : 0;
+        return !e->ctrl_hwdesc ? 0 : e->sg_ids ? e->sg_id[0].id : e->sg_last_id;
     default:
         return REG(s, offset);
     }
+}
+
+uint32_t axi_dmac_read(struct axi_dmac *s, uint32_t offset, uint64_t now)
+{
+    axi_dmac_advance(s, now);
+    return read_register(s, offset & (AXI_DMAC_MAP_SIZE - 4));
 }
 
 void axi_dmac_write(struct axi_dmac *s, uint32_t offset, uint32_t value, uint64_t now)
@@ -659,15 +390,14 @@ void axi_dmac_write(struct axi_dmac *s, uint32_t offset, uint32_t value, uint64_
     offset &= AXI_DMAC_MAP_SIZE - 4;
     switch (offset) {
     case AXI_DMAC_IRQ_PENDING:
-        s->irq_source &= ~value;
+        clear_irq(s, value);
         break;
     case AXI_DMAC_CTRL:
         write_ctrl(s, value);
         break;
     case AXI_DMAC_START_TRANSFER:
         if ((value & 1) && is_enabled(s)) {
-            s->req_valid = true;
-            pump(s, s->last_time, false);
+            axi_dmac_engine_start(s);
         }
         break;
     default:
@@ -675,14 +405,15 @@ void axi_dmac_write(struct axi_dmac *s, uint32_t offset, uint32_t value, uint64_
         REG(s, offset) = (REG(s, offset) & ~mask) | (value & mask);
         break;
     }
+    s->planned = 0;
     update_irq(s);
 }
 
 static void set_masks(struct axi_dmac *s)
 {
     const struct axi_dmac_config *c = &s->cfg;
-    uint32_t len = low_bits(c->length_width);
-    uint32_t top = c->addr_width > 32 ? low_bits(c->addr_width - 32) : 0;
+    uint32_t len = axi_dmac_low_bits(c->length_width);
+    uint32_t top = c->addr_width > 32 ? axi_dmac_low_bits(c->addr_width - 32) : 0;
     uint32_t *m = s->wmask;
 
     m[AXI_DMAC_SCRATCH / 4] = UINT32_MAX;
@@ -690,7 +421,7 @@ static void set_masks(struct axi_dmac *s)
     m[AXI_DMAC_CTRL / 4] = AXI_DMAC_CTRL_ENABLE | AXI_DMAC_CTRL_PAUSE | (c->sg ? AXI_DMAC_CTRL_HWDESC : 0);
     m[AXI_DMAC_FLAGS / 4] = AXI_DMAC_FLAG_LAST | (c->cyclic ? AXI_DMAC_FLAG_CYCLIC : 0) |
                             (c->version >= AXI_DMAC_VERSION(4, 2, 'a') ? AXI_DMAC_FLAG_PARTIAL : 0);
-    m[AXI_DMAC_X_LENGTH / 4] = len & (c->version >= AXI_DMAC_VERSION(4, 1, 'a') ? ~align_mask(s) : UINT32_MAX);
+    m[AXI_DMAC_X_LENGTH / 4] = len & (c->version >= AXI_DMAC_VERSION(4, 1, 'a') ? ~axi_dmac_align_mask(s) : UINT32_MAX);
     if (dst_is_mem(s)) {
         m[AXI_DMAC_DEST_ADDRESS / 4] = ~(c->dst_width - 1u);
         m[AXI_DMAC_DEST_ADDRESS_HIGH / 4] = top;
@@ -715,8 +446,7 @@ static bool bad_width(unsigned int w)
     return w < 2 || w > 128 || (w & (w - 1));
 }
 
-const char *axi_dmac_init(struct axi_dmac *s, const struct axi_dmac_config *cfg,
-                          const struct axi_dmac_ops *ops, void *opaque)
+static const char *check_config(const struct axi_dmac_config *cfg)
 {
     if (cfg->src_type > AXI_DMAC_BUS_FIFO || cfg->dst_type > AXI_DMAC_BUS_FIFO) {
         return "the bus type must be 0 (memory), 1 (stream) or 2 (FIFO)";
@@ -730,12 +460,12 @@ const char *axi_dmac_init(struct axi_dmac *s, const struct axi_dmac_config *cfg,
     if (cfg->addr_width < 32 || cfg->addr_width > 64) {
         return "addresses must have 32 to 64 bits";
     }
-    if (cfg->queue < 1 || cfg->queue > 3) {
-        return "the queue must hold 1 to 3 requests";
+    if (cfg->fifo_bursts < 2 || cfg->fifo_bursts > 32 || (cfg->fifo_bursts & (cfg->fifo_bursts - 1))) {
+        return "the burst memory must hold 2 to 32 bursts, a power of two";
     }
-    if (cfg->burst < 2 || (cfg->burst & (cfg->burst - 1)) || cfg->burst < cfg->src_width ||
+    if (cfg->burst < 2 || cfg->burst > 4096 || (cfg->burst & (cfg->burst - 1)) || cfg->burst < cfg->src_width ||
         cfg->burst < cfg->dst_width) {
-        return "a burst must be a power of two and at least as wide as the buses";
+        return "a burst must be a power of two up to 4096 and at least as wide as the buses";
     }
     if (cfg->sg && cfg->version < AXI_DMAC_VERSION(4, 5, 'a')) {
         return "scatter-gather needs version 4.5.a or later";
@@ -743,8 +473,38 @@ const char *axi_dmac_init(struct axi_dmac *s, const struct axi_dmac_config *cfg,
     if (cfg->coherent && cfg->version < AXI_DMAC_VERSION(4, 4, 'a')) {
         return "coherency needs version 4.4.a or later";
     }
+    if (!cfg->mem.clock_ns || !cfg->mem.write_every || !cfg->mem.read_every) {
+        return "the memory port needs a clock, and at least one clock for each beat";
+    }
+    return NULL;
+}
+
+/* AXI has at most 256 beats in a burst, ADI's core at most 1024 elsewhere. */
+static uint32_t burst_bytes(const struct axi_dmac_config *c)
+{
+    uint32_t src = (c->src_type == AXI_DMAC_BUS_MEMORY ? 256u : 1024u) * c->src_width;
+    uint32_t dst = (c->dst_type == AXI_DMAC_BUS_MEMORY ? 256u : 1024u) * c->dst_width;
+    uint32_t n = src < dst ? src : dst;
+
+    return n < c->burst ? n : c->burst;
+}
+
+const char *axi_dmac_init(struct axi_dmac *s, const struct axi_dmac_config *cfg,
+                          const struct axi_dmac_ops *ops, void *opaque)
+{
+    const char *wrong = check_config(cfg);
+
+    if (wrong) {
+        return wrong;
+    }
     memset(s, 0, sizeof(*s));
     s->cfg = *cfg;
+    s->burst = burst_bytes(cfg);
+    s->src_shift = log2u(cfg->src_width);
+    s->dst_shift = log2u(cfg->dst_width);
+    if (s->burst * cfg->fifo_bursts > AXI_DMAC_STORE) {
+        return "the burst memory must not have more than 64 KiB";
+    }
     s->ops = ops;
     s->opaque = opaque;
     set_masks(s);
@@ -752,32 +512,36 @@ const char *axi_dmac_init(struct axi_dmac *s, const struct axi_dmac_config *cfg,
     return NULL;
 }
 
-void axi_dmac_connect(struct axi_dmac *s, const struct axi_dmac_stream *stream)
+void axi_dmac_connect(struct axi_dmac *s, const struct axi_dmac_port *port)
 {
-    s->stream = *stream;
-    s->has_stream = true;
+    s->port = *port;
+    s->has_port = true;
 }
 
 void axi_dmac_reset(struct axi_dmac *s, uint64_t now)
 {
-    bool was = is_enabled(s);
-
-    s->last_time = now > s->last_time ? now : s->last_time;
+    if (now > s->e.now) {
+        axi_dmac_engine_run(s, now);
+    }
     memset(s->regs, 0, sizeof(s->regs));
     memset(&s->faults, 0, sizeof(s->faults));
-    drop_everything(s);
-    update_running(s, s->last_time);
-    if (was && s->has_stream) {
-        s->stream.enable(s->stream.opaque, false, s->last_time);
-    }
+    memset(s->report, 0, sizeof(s->report));
+    axi_dmac_engine_init(s, now > s->e.now ? now : s->e.now);
     REG(s, AXI_DMAC_IRQ_MASK) = AXI_DMAC_IRQ_SOT | AXI_DMAC_IRQ_EOT;
     REG(s, AXI_DMAC_FLAGS) = AXI_DMAC_FLAG_LAST | (s->cfg.cyclic ? AXI_DMAC_FLAG_CYCLIC : 0);
     if (s->cfg.version >= AXI_DMAC_VERSION(4, 1, 'a')) {
-        REG(s, AXI_DMAC_X_LENGTH) = align_mask(s);
+        REG(s, AXI_DMAC_X_LENGTH) = axi_dmac_align_mask(s);
     }
+    s->id = s->id_eot = 0;
+    s->done = 0;
+    s->reports = 0;
+    s->measured = 0;
+    s->measured_until = AXI_DMAC_NEVER;
     s->irq_source = 0;
     s->irq_spurious = false;
     s->irq_held_until = 0;
+    s->stop_watched = false;
+    s->planned = 0;
     update_irq(s);
 }
 
@@ -799,22 +563,30 @@ static void merge_faults(struct axi_dmac_faults *f, const struct axi_dmac_faults
 
 void axi_dmac_inject(struct axi_dmac *s, const struct axi_dmac_faults *faults, uint64_t now)
 {
+    struct axi_dmac_engine *e = &s->e;
+
     axi_dmac_advance(s, now);
-    settle(s);
     merge_faults(&s->faults, faults);
-    if (!s->queued) {
+    s->planned = 0;
+    if (!e->src_active) {
         return;
     }
-    take_faults(s);
-    if (s->running) {
-        set_goal(s, s->last_time);
+    e->bus_error |= s->faults.bus_error;
+    if (s->faults.hang) {
+        e->hang_at = e->done;
     }
-    update_running(s, s->last_time);
+    if (s->faults.early_end) {
+        axi_dmac_engine_end_early(s, e, s->faults.early_bytes);
+        axi_dmac_engine_port_changed(s);
+    }
+    s->faults.hang = s->faults.bus_error = s->faults.early_end = false;
 }
 
 void axi_dmac_disarm(struct axi_dmac *s)
 {
     s->faults = (struct axi_dmac_faults) { 0 };
+    s->e.early_armed = false;
+    s->planned = 0;
 }
 
 void axi_dmac_spurious_irq(struct axi_dmac *s, uint64_t now)
@@ -826,39 +598,35 @@ void axi_dmac_spurious_irq(struct axi_dmac *s, uint64_t now)
 
 /* Checks */
 
+struct axi_dmac_offences axi_dmac_offences(struct axi_dmac *s, uint64_t now)
+{
+    axi_dmac_advance(s, now);
+    if (s->stop_watched && s->e.state == AXI_DMAC_RESET) {
+        judge_stop(s);
+    }
+    return s->offences;
+}
+
 const char *axi_dmac_check(const struct axi_dmac *s)
 {
-    uint32_t pending = s->irq_source & ~REG(s, AXI_DMAC_IRQ_MASK);
     unsigned int i;
 
-    if (s->queued > s->cfg.queue) {
-        return "more requests accepted than the queue holds";
-    }
-    if (!is_enabled(s) && (s->req_valid || s->queued || s->done || s->id || s->id_eot || s->partials)) {
+    if (!is_enabled(s) && (s->e.start || s->done || s->id || s->id_eot || s->reports)) {
         return "something is left although CTRL is 0";
     }
-    if (s->running != may_run(s)) {
-        return "data flows when it must not, or does not when it must";
-    }
-    if (s->req_valid && s->queued < s->cfg.queue) {
-        return "a request waits although the queue has room";
-    }
-    if (s->partials > AXI_DMAC_PARTIALS || s->done > 15 || s->id > 3 || s->id_eot > 3) {
+    if (s->reports > AXI_DMAC_REPORTS + 1 || s->done > 15 || s->id > 3 || s->id_eot > 3) {
         return "a counter is out of range";
     }
-    if (s->running && (s->done_since_start > s->goal || s->seg_done >= segment_bytes(&s->queue[0]))) {
-        return "more was moved than was asked for";
-    }
-    if (s->irq_level != (s->irq_spurious || (pending && s->last_time >= s->irq_held_until))) {
+    if (s->irq_level != (s->irq_spurious || (irq_wanted(s) && s->e.now >= irq_time(s)))) {
         return "the interrupt level is not what the registers say";
     }
     for (i = 0; i < AXI_DMAC_MAP_SIZE / 4; i++) {
         uint32_t fixed = i == AXI_DMAC_X_LENGTH / 4 && s->cfg.version >= AXI_DMAC_VERSION(4, 1, 'a') ?
-                         align_mask(s) : 0;
+                         axi_dmac_align_mask(s) : 0;
 
         if ((s->regs[i] & ~s->wmask[i]) != fixed) {
             return "a register holds bits that cannot be written";
         }
     }
-    return NULL;
+    return axi_dmac_engine_check(s);
 }

@@ -27,7 +27,7 @@
 #define FMC2_ID                 0x00
 #define   FMC2_ID_MAGIC           0x464d4332u   /* "FMC2" */
 #define FMC2_VERSION            0x04
-#define   FMC2_VERSION_1_0        0x00010000u
+#define   FMC2_VERSION_1_1        0x00010100u
 #define FMC2_SCRATCH            0x08
 #define FMC2_CHANNELS           0x0c
 #define FMC2_RATE               0x10
@@ -64,6 +64,15 @@
 #define FMC2_TX_HASH_HIGH       0x8c
 #define FMC2_TX_UNDERFLOWS      0x90
 #define FMC2_TX_CLEAR           0x94
+#define FMC2_TX_REPEATED        0x98
+#define FMC2_TX_REPEATED_HIGH   0x9c
+/* What no driver may make the DMA controllers do, both together; 0xa0 is the sum of those that follow */
+#define FMC2_OFFENCES           0xa0
+#define FMC2_CROSSINGS          0xa4
+#define FMC2_LATE_WRITES        0xa8
+#define FMC2_LATE_FETCHES       0xac
+#define FMC2_EDITS              0xb0
+#define FMC2_LOST_MODES         0xb4
 #define FMC2_MAP_SIZE           0x100
 
 enum fmcomms2_block {
@@ -77,14 +86,19 @@ enum fmcomms2_block {
 enum fmcomms2_dir { FMCOMMS2_RX, FMCOMMS2_TX };
 
 struct fmcomms2_config {
-    uint32_t dmac_version;
-    bool sg, two_d, coherent;
+    uint32_t dmac_version, adc_version, dac_version;
+    bool sg, two_d, coherent;   /* of both DMACs */
+    bool no_debug;
+    bool sync;                  /* receive: requests wait for a scan to begin */
+    bool cyclic;                /* transmit */
+    bool pack_skips;            /* util_cpack2 does not pack the first sample after a reset */
     uint8_t addr_width;
     uint8_t length_width;
-    uint8_t rx_source;          /* AXI_DMAC_BUS_FIFO as in ADI's design, or _STREAM */
+    uint8_t rx_source;          /* AXI_DMAC_BUS_FIFO as in ADI's designs, or _STREAM */
     uint8_t rx_width;           /* bytes of that side, the memory side has 8 */
-    uint64_t bus_rate;
-    uint32_t fifo_depth;
+    uint8_t fifo_bursts;
+    uint16_t burst;             /* bytes */
+    struct axi_dmac_memory mem;
     uint32_t sample_rate;
     uint32_t pattern;
 };
@@ -101,11 +115,17 @@ struct fmcomms2 {
     struct axi_dac dac;
     uint32_t ctrl[FMC2_MAP_SIZE / 4];
     uint32_t latch;             /* high half of the last low half read */
+    unsigned int seen[2];       /* changes of the slots that the DMACs know about */
     const struct fmcomms2_ops *ops;
     void *opaque;
 };
 
-/* ADI's design of today: DMAC 4.5.b without its scatter-gather engine, 1 KiB of FIFO */
+/*
+ * The design by the name of ADI's release: 2022_R2, 2023_R2 or 2026_R1. Fills all of @cfg, what is to be
+ * different is set afterwards. Returns NULL, or a sentence that says which names there are.
+ */
+const char *fmcomms2_design(struct fmcomms2_config *cfg, const char *name);
+/* The newest one */
 void fmcomms2_default_config(struct fmcomms2_config *cfg);
 /* Returns NULL, or a sentence about what is wrong with the configuration. */
 const char *fmcomms2_init(struct fmcomms2 *b, const struct fmcomms2_config *cfg,

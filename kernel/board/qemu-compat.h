@@ -10,6 +10,15 @@
 #define BOARD_QEMU_SINCE(major, minor) \
     (BOARD_QEMU_MAJOR > (major) || (BOARD_QEMU_MAJOR == (major) && BOARD_QEMU_MINOR >= (minor)))
 
+#if __has_include("hw/core/qdev.h")
+#include "hw/core/irq.h"
+#include "hw/core/qdev.h"
+#include "hw/core/qdev-properties.h"
+#else
+#include "hw/irq.h"
+#include "hw/qdev-core.h"
+#include "hw/qdev-properties.h"
+#endif
 #if __has_include("system/reset.h")
 #include "system/reset.h"
 #else
@@ -46,16 +55,13 @@ typedef void BoardClassData;
 #endif
 
 /*
- * Not in every version: null where the running QEMU does not have it. The guard asks for the
- * first where it can; without the other two being weak, the loader would refuse before the
+ * Not in every version. Were it not weak, the loader would refuse this library before the
  * guard can say why.
  */
-#pragma weak object_type_get_instance_size
 #if BOARD_QEMU_SINCE(9, 2)
 #pragma weak device_class_set_props_n
 #else
 #pragma weak device_class_set_props
 #endif
-size_t object_type_get_instance_size(const char *name);
 
 #endif

@@ -10,6 +10,7 @@
  * and asks a registered client; since then it is a backend and the converter owns the device.
  */
 
+#include <linux/align.h>
 #include <linux/bits.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -18,6 +19,8 @@
 #include <linux/kernel.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
+#include <linux/of.h>
+#include <linux/of_address.h>
 #include <linux/platform_device.h>
 
 #include <linux/iio/iio.h>
@@ -45,6 +48,14 @@
 #define BOARD_REG_TX_BYTES		0x80
 #define BOARD_REG_TX_HASH		0x88
 #define BOARD_REG_TX_UNDERFLOWS		0x90
+
+/*
+ * direct_reg_access, as with ADI's own driver for the core: a register of the core has bit
+ * 31 set, one of the AD9361 has not. ADI's device tree gives the ADC this much of the core,
+ * the registers of the DAC, from 0x4000 on, among it.
+ */
+#define BOARD_DRA_CORE			BIT(31)
+#define BOARD_CORE_SIZE			0x6000
 
 struct board_adc;
 
@@ -88,10 +99,12 @@ static const struct {
 /**
  * struct board_adc - the converter
  * @regs: control block of the board
- * @files: what debugfs knows about its registers
+ * @core: registers of the ADC core, which belong to adi-axi-adc
+ * @files: what debugfs knows about the registers of the control block
  */
 struct board_adc {
 	void __iomem *regs;
+	void __iomem *core;
 	struct board_adc_file files[ARRAY_SIZE(board_adc_files)];
 };
 
@@ -192,14 +205,56 @@ static int board_adc_debugfs_add(struct device *dev, struct board_adc *adc)
 	return devm_add_action_or_reset(dev, board_adc_debugfs_remove, dir);
 }
 
+/* Arguments as those of iio_info.debugfs_reg_access. There is no AD9361 that could answer. */
+static int board_adc_reg_access(struct board_adc *adc, unsigned int reg, unsigned int writeval,
+				unsigned int *readval)
+{
+	unsigned int offset = reg & ~BOARD_DRA_CORE;
+
+	if (!(reg & BOARD_DRA_CORE))
+		return -ENODEV;
+	if (offset >= BOARD_CORE_SIZE || !IS_ALIGNED(offset, sizeof(u32)))
+		return -EINVAL;
+
+	if (readval)
+		*readval = readl(adc->core + offset);
+	else
+		writel(writeval, adc->core + offset);
+
+	return 0;
+}
+
+/* Not requested, as adi-axi-adc has done that. */
+static int board_adc_map_core(struct device *dev, struct board_adc *adc)
+{
+	struct device_node *core = of_parse_phandle(dev->of_node, "io-backends", 0);
+	struct resource res;
+	int ret;
+
+	ret = of_address_to_resource(core, 0, &res);
+	of_node_put(core);
+	if (ret)
+		return dev_err_probe(dev, ret, "no ADC core in the device tree\n");
+
+	adc->core = devm_ioremap(dev, res.start, BOARD_CORE_SIZE);
+
+	return adc->core ? 0 : -ENOMEM;
+}
+
 static int board_adc_init(struct platform_device *pdev, struct board_adc *adc)
 {
+	int ret;
+
 	adc->regs = devm_platform_ioremap_resource(pdev, 0);
 	if (IS_ERR(adc->regs))
 		return PTR_ERR(adc->regs);
 
 	if (readl(adc->regs + BOARD_REG_ID) != BOARD_ID_MAGIC)
 		return dev_err_probe(&pdev->dev, -ENODEV, "this is not the emulated board\n");
+
+	ret = board_adc_map_core(&pdev->dev, adc);
+	if (ret)
+		return ret;
 
 	return board_adc_debugfs_add(&pdev->dev, adc);
 }
@@ -252,7 +307,16 @@ static int board_adc_update_scan_mode(struct iio_dev *indio_dev, const unsigned 
 	return 0;
 }
 
+static int board_adc_debugfs_reg_access(struct iio_dev *indio_dev, unsigned int reg,
+					unsigned int writeval, unsigned int *readval)
+{
+	struct board_adc_state *st = iio_priv(indio_dev);
+
+	return board_adc_reg_access(&st->adc, reg, writeval, readval);
+}
+
 static const struct iio_info board_adc_info = {
+	.debugfs_reg_access = board_adc_debugfs_reg_access,
 	.read_raw = board_adc_read_raw,
 	.write_raw = board_adc_write_raw,
 	.update_scan_mode = board_adc_update_scan_mode,
@@ -301,6 +365,22 @@ MODULE_IMPORT_NS(IIO_BACKEND);
 
 #include <linux/iio/adc/adi-axi-adc.h>
 
+/**
+ * struct board_adc_client - private data of the converter
+ * @adc: the converter
+ * @dev: its device
+ * @iio_notifier: tells of the IIO device that adi-axi-adc makes for it
+ * @iio_debugfs: folder of that IIO device in debugfs, or NULL
+ * @dra_reg: the register that direct_reg_access reads
+ */
+struct board_adc_client {
+	struct board_adc adc;
+	struct device *dev;
+	struct notifier_block iio_notifier;
+	struct dentry *iio_debugfs;
+	unsigned int dra_reg;
+};
+
 static const struct adi_axi_adc_chip_info board_adc_chip_info = {
 	.name = "cf-ad9361-lpc",
 	.channels = board_adc_channels,
@@ -311,20 +391,129 @@ static const struct adi_axi_adc_chip_info board_adc_chip_info = {
 static int board_adc_read_raw(struct adi_axi_adc_conv *conv, struct iio_chan_spec const *chan,
 			      int *val, int *val2, long mask)
 {
-	return board_adc_get(adi_axi_adc_conv_priv(conv), val, mask);
+	struct board_adc_client *client = adi_axi_adc_conv_priv(conv);
+
+	return board_adc_get(&client->adc, val, mask);
 }
 
 static int board_adc_write_raw(struct adi_axi_adc_conv *conv, struct iio_chan_spec const *chan,
 			       int val, int val2, long mask)
 {
-	return board_adc_set(adi_axi_adc_conv_priv(conv), val, val2, mask);
+	struct board_adc_client *client = adi_axi_adc_conv_priv(conv);
+
+	return board_adc_set(&client->adc, val, val2, mask);
+}
+
+/*
+ * direct_reg_access. IIO makes that file where a driver gives it access to the registers,
+ * which adi-axi-adc of this age does not: so it is made here, as IIO would have made it.
+ */
+
+static ssize_t board_adc_dra_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+{
+	struct board_adc_client *client = file->private_data;
+	unsigned int val;
+	char text[16];
+	int ret;
+
+	ret = board_adc_reg_access(&client->adc, READ_ONCE(client->dra_reg), 0, &val);
+	if (ret)
+		return ret;
+
+	return simple_read_from_buffer(buf, count, pos, text,
+				       scnprintf(text, sizeof(text), "0x%X\n", val));
+}
+
+/* "REGISTER" is what will be read from now on, "REGISTER VALUE" is written. */
+static ssize_t board_adc_dra_write(struct file *file, const char __user *buf, size_t count,
+				   loff_t *pos)
+{
+	struct board_adc_client *client = file->private_data;
+	unsigned int reg, val;
+	char text[80];
+	int ret;
+
+	count = min(count, sizeof(text) - 1);
+	if (copy_from_user(text, buf, count))
+		return -EFAULT;
+	text[count] = '\0';
+
+	ret = sscanf(text, "%i %i", &reg, &val);
+	if (ret < 1)
+		return -EINVAL;
+	if (ret == 2) {
+		ret = board_adc_reg_access(&client->adc, reg, val, NULL);
+		if (ret)
+			return ret;
+	}
+	WRITE_ONCE(client->dra_reg, reg);
+
+	return count;
+}
+
+static const struct file_operations board_adc_dra_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = board_adc_dra_read,
+	.write = board_adc_dra_write,
+};
+
+static bool board_adc_is_ours(struct board_adc_client *client, struct device *iio)
+{
+	struct device_node *converter;
+
+	/* On the bus there are triggers, too. */
+	if (!iio->parent || strncmp(dev_name(iio), "iio:device", strlen("iio:device")))
+		return false;
+
+	converter = of_parse_phandle(iio->parent->of_node, "adi,adc-dev", 0);
+	of_node_put(converter);
+
+	return converter && converter == client->dev->of_node;
+}
+
+static int board_adc_notify(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct board_adc_client *client = container_of(nb, struct board_adc_client, iio_notifier);
+	struct device *iio = data;
+	struct dentry *root;
+
+	if (!board_adc_is_ours(client, iio))
+		return NOTIFY_DONE;
+
+	switch (event) {
+	case BUS_NOTIFY_ADD_DEVICE:
+		root = debugfs_lookup("iio", NULL);
+		client->iio_debugfs = debugfs_create_dir(dev_name(iio), root);
+		dput(root);
+		debugfs_create_file("direct_reg_access", 0644, client->iio_debugfs, client,
+				    &board_adc_dra_fops);
+		return NOTIFY_OK;
+	case BUS_NOTIFY_DEL_DEVICE:
+		debugfs_remove_recursive(client->iio_debugfs);
+		client->iio_debugfs = NULL;
+		return NOTIFY_OK;
+	default:
+		return NOTIFY_DONE;
+	}
+}
+
+static void board_adc_stop_notify(void *data)
+{
+	struct board_adc_client *client = data;
+
+	bus_unregister_notifier(&iio_bus_type, &client->iio_notifier);
+	debugfs_remove_recursive(client->iio_debugfs);
 }
 
 static int board_adc_probe(struct platform_device *pdev)
 {
+	struct device *dev = &pdev->dev;
+	struct board_adc_client *client;
 	struct adi_axi_adc_conv *conv;
+	int ret;
 
-	conv = devm_adi_axi_adc_conv_register(&pdev->dev, sizeof(struct board_adc));
+	conv = devm_adi_axi_adc_conv_register(dev, sizeof(*client));
 	if (IS_ERR(conv))
 		return PTR_ERR(conv);
 
@@ -332,7 +521,18 @@ static int board_adc_probe(struct platform_device *pdev)
 	conv->read_raw = board_adc_read_raw;
 	conv->write_raw = board_adc_write_raw;
 
-	return board_adc_init(pdev, adi_axi_adc_conv_priv(conv));
+	client = adi_axi_adc_conv_priv(conv);
+	client->dev = dev;
+	ret = board_adc_init(pdev, &client->adc);
+	if (ret)
+		return ret;
+
+	client->iio_notifier.notifier_call = board_adc_notify;
+	ret = bus_register_notifier(&iio_bus_type, &client->iio_notifier);
+	if (ret)
+		return ret;
+
+	return devm_add_action_or_reset(dev, board_adc_stop_notify, client);
 }
 
 MODULE_IMPORT_NS(IIO_ADI_AXI);

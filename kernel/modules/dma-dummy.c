@@ -23,6 +23,10 @@
  * those of real hardware do: a client that completes or frees a buffer too early is found
  * out.
  *
+ * Vectors are not copied, where the kernel has clients keep them. They are read when their
+ * bytes are moved, and once more in the end: a client that frees or changes them too early is
+ * found out as well.
+ *
  * Locking: virt_dma_chan.lock protects dma_dummy_chan.active and .abort and the fields of
  * a descriptor that say so. dma_dummy.lock is for what clients and debugfs share with the
  * threads; it nests inside the other one. Everything else belongs to the thread.
@@ -98,7 +102,9 @@ struct dma_dummy_chunk {
 /**
  * struct dma_dummy_desc - descriptor
  * @vdesc: virtual channel part
- * @chunks: segments in order
+ * @vecs: segments in order, memory of the client; NULL if they are in @chunks
+ * @num_vecs: number of @vecs
+ * @chunks: segments in order, copied
  * @len: length in bytes of all segments
  * @period: length in bytes of a period, 0 if the transfer is not cyclic
  * @issued: when the client issued it; protected by virt_dma_chan.lock
@@ -108,12 +114,14 @@ struct dma_dummy_chunk {
  * @end: offset at which the running part ends; protected by virt_dma_chan.lock
  * @done: number of bytes that have been moved; written by the thread only
  * @taken: number of bytes that @chunk, @index and @offset have passed
- * @chunk: chunk of the next byte to move
- * @index: segment in @chunk of the next byte to move
+ * @chunk: chunk of the next byte to move, unless there are @vecs
+ * @index: segment in @chunk or @vecs of the next byte to move
  * @offset: offset in that segment of the next byte to move
  */
 struct dma_dummy_desc {
 	struct virt_dma_desc vdesc;
+	const struct dma_vec *vecs;
+	size_t num_vecs;
 	struct list_head chunks;
 	size_t len;
 	size_t period;
@@ -125,7 +133,7 @@ struct dma_dummy_desc {
 
 	size_t taken;
 	struct dma_dummy_chunk *chunk;
-	unsigned int index;
+	size_t index;
 	size_t offset;
 };
 
@@ -394,6 +402,15 @@ static void dma_dummy_write_sink(struct dma_dummy *dd,
 
 /* Segments */
 
+/* The segment of the next byte to move. The caller knows that there is one. */
+static const struct dma_vec *dma_dummy_segment(const struct dma_dummy_desc *desc)
+{
+	if (desc->vecs)
+		return &desc->vecs[desc->index];
+
+	return &desc->chunk->vecs[desc->index];
+}
+
 /*
  * Takes at most @max bytes in one piece from where @desc stands. The caller knows that
  * there are so many left. Returns the length of the piece.
@@ -401,7 +418,7 @@ static void dma_dummy_write_sink(struct dma_dummy *dd,
 static size_t dma_dummy_take(struct dma_dummy_desc *desc, size_t max,
 			     dma_addr_t *addr)
 {
-	struct dma_vec *v = &desc->chunk->vecs[desc->index];
+	const struct dma_vec *v = dma_dummy_segment(desc);
 	size_t len = min(max, v->len - desc->offset);
 
 	*addr = v->addr + desc->offset;
@@ -413,7 +430,7 @@ static size_t dma_dummy_take(struct dma_dummy_desc *desc, size_t max,
 
 	desc->offset = 0;
 	desc->index++;
-	if (desc->index == desc->chunk->num &&
+	if (!desc->vecs && desc->index == desc->chunk->num &&
 	    !list_is_last(&desc->chunk->node, &desc->chunks)) {
 		desc->chunk = list_next_entry(desc->chunk, node);
 		desc->index = 0;
@@ -424,12 +441,30 @@ static size_t dma_dummy_take(struct dma_dummy_desc *desc, size_t max,
 
 static void dma_dummy_rewind(struct dma_dummy_desc *desc)
 {
-	desc->chunk = list_first_entry(&desc->chunks, struct dma_dummy_chunk,
-				       node);
+	desc->chunk = list_first_entry_or_null(&desc->chunks,
+					       struct dma_dummy_chunk, node);
 	desc->index = 0;
 	desc->offset = 0;
 	desc->taken = 0;
 	WRITE_ONCE(desc->done, 0);
+}
+
+/*
+ * The client keeps its vectors until the transfer has completed or, after it was
+ * terminated, until it has been synchronized: so they are read again when all else is
+ * done, be it that no byte was moved.
+ */
+static void dma_dummy_check_vecs(struct dma_dummy *dd,
+				 const struct dma_dummy_desc *desc)
+{
+	size_t i, len = 0;
+
+	for (i = 0; i < desc->num_vecs; i++)
+		len += desc->vecs[i].len;
+
+	dev_WARN_ONCE(dd->dma.dev, desc->vecs && len != desc->len,
+		      "vectors of %zu bytes were changed to %zu before the end of their transfer\n",
+		      desc->len, len);
 }
 
 /* Moving data */
@@ -456,7 +491,7 @@ static int dma_dummy_move_by_cpu(struct dma_dummy *dd,
 
 	while (desc->taken < until && !dma_dummy_stopped(dc)) {
 		/* Up to the next page boundary: kmap_local_page() maps one page. */
-		addr = desc->chunk->vecs[desc->index].addr + desc->offset;
+		addr = dma_dummy_segment(desc)->addr + desc->offset;
 		len = min_t(size_t, until - desc->taken,
 			    PAGE_SIZE - offset_in_page(addr));
 		len = dma_dummy_wait_ready(dd, dc, len);
@@ -771,6 +806,8 @@ static void dma_dummy_finish(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 			     struct dma_dummy_desc *desc,
 			     enum dmaengine_tx_result result)
 {
+	dma_dummy_check_vecs(dd, desc);
+
 	/*
 	 * With the bottom halves off, the tasklet that the completion schedules runs
 	 * when they are on again, here and at once, like that of an interrupt. Otherwise
@@ -930,18 +967,31 @@ static struct dma_dummy_desc *dma_dummy_desc_alloc(struct dma_dummy_chan *dc,
 	return desc;
 }
 
+static int dma_dummy_desc_grow(struct dma_dummy_desc *desc, dma_addr_t addr,
+			       size_t len)
+{
+	if (!len || !IS_ALIGNED(addr | len, DMA_DUMMY_WIDTH))
+		return -EINVAL;
+	/* The residue has 32 bits. */
+	if (len > U32_MAX - desc->len)
+		return -EINVAL;
+
+	desc->len += len;
+
+	return 0;
+}
+
 /* @num is the number of segments that are still to come, this one included. */
 static int dma_dummy_desc_add(struct dma_dummy_desc *desc, dma_addr_t addr,
 			      size_t len, size_t num)
 {
 	struct dma_dummy_chunk *chunk = NULL;
 	struct dma_vec *v;
+	int ret;
 
-	if (!len || !IS_ALIGNED(addr | len, DMA_DUMMY_WIDTH))
-		return -EINVAL;
-	/* The residue has 32 bits. */
-	if (len > U32_MAX - desc->len)
-		return -EINVAL;
+	ret = dma_dummy_desc_grow(desc, addr, len);
+	if (ret)
+		return ret;
 
 	if (!list_empty(&desc->chunks)) {
 		chunk = list_last_entry(&desc->chunks, struct dma_dummy_chunk,
@@ -949,7 +999,6 @@ static int dma_dummy_desc_add(struct dma_dummy_desc *desc, dma_addr_t addr,
 		v = &chunk->vecs[chunk->num - 1];
 		if (v->addr + v->len == addr) {
 			v->len += len;
-			desc->len += len;
 			return 0;
 		}
 	}
@@ -967,7 +1016,6 @@ static int dma_dummy_desc_add(struct dma_dummy_desc *desc, dma_addr_t addr,
 	v = &chunk->vecs[chunk->num++];
 	v->addr = addr;
 	v->len = len;
-	desc->len += len;
 
 	return 0;
 }
@@ -980,17 +1028,28 @@ dma_dummy_prep_dma_vec(struct dma_chan *chan, const struct dma_vec *vecs,
 	struct dma_dummy_chan *dc = to_dma_dummy_chan(chan);
 	struct dma_dummy_desc *desc;
 	size_t i;
+	int ret;
 
 	desc = dma_dummy_desc_alloc(dc, dir, flags);
 	if (!desc)
 		return NULL;
 
-	for (i = 0; i < nents; i++)
-		if (dma_dummy_desc_add(desc, vecs[i].addr, vecs[i].len,
-				       nents - i))
+	for (i = 0; i < nents; i++) {
+		if (DMA_VECS_ARE_KEPT)
+			ret = dma_dummy_desc_grow(desc, vecs[i].addr, vecs[i].len);
+		else
+			ret = dma_dummy_desc_add(desc, vecs[i].addr, vecs[i].len,
+						 nents - i);
+		if (ret)
 			goto err_free;
+	}
 	if (!desc->len)
 		goto err_free;
+
+	if (DMA_VECS_ARE_KEPT) {
+		desc->vecs = vecs;
+		desc->num_vecs = nents;
+	}
 
 	return vchan_tx_prep(&dc->vc, &desc->vdesc, flags);
 

@@ -12,10 +12,12 @@
  * can be changed at any time, turn it into a slow or faulty exporter, or one whose DMA-BUFs
  * have one reservation lock in common, as those of a GPU can.
  *
- * There is no cache maintenance: for importers that are cache coherent.
+ * There is no cache maintenance: for importers that are cache coherent. One whose DMA goes
+ * through an IOMMU or bounce buffers is refused (EIO).
  */
 
 #include <linux/dma-buf.h>
+#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/err.h>
@@ -100,6 +102,25 @@ static struct sg_table *dmabuf_merged_alloc_table(struct dma_buf *dmabuf)
 	return sgt;
 }
 
+/*
+ * Whether the device sees the memory itself, and not what an IOMMU or bounce buffers put in
+ * its place: only then is one piece of memory one piece to the device, too.
+ */
+static bool dmabuf_merged_is_direct(struct device *dev, struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (sgt->nents != sgt->orig_nents)
+		return false;
+
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		if (sg_dma_address(sg) != phys_to_dma(dev, sg_phys(sg)))
+			return false;
+
+	return true;
+}
+
 static void dmabuf_merged_free_table(struct sg_table *sgt)
 {
 	sg_free_table(sgt);
@@ -130,6 +151,12 @@ static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 	if (ret) {
 		dmabuf_merged_free_table(sgt);
 		return ERR_PTR(ret);
+	}
+
+	if (!dmabuf_merged_is_direct(attach->dev, sgt)) {
+		dma_unmap_sgtable(attach->dev, sgt, dir, 0);
+		dmabuf_merged_free_table(sgt);
+		return ERR_PTR(-EIO);
 	}
 
 	if (READ_ONCE(short_table))

@@ -818,7 +818,13 @@ static inline int cma_heap_alloc(size_t size)
 	return fd;
 }
 
-enum exporter { SYSTEM_HEAP, CMA_HEAP, UDMABUF, UDMABUF_PAGES };
+/* A dma-buf of many pages, which dmabuf_merged.ko maps as one piece */
+static inline int merged_alloc(size_t size)
+{
+	return dma_heap_alloc("/dev/dmabuf-merged", size);
+}
+
+enum exporter { SYSTEM_HEAP, CMA_HEAP, UDMABUF, UDMABUF_PAGES, MERGED };
 
 static inline int exporter_alloc(enum exporter exporter, size_t size)
 {
@@ -831,15 +837,11 @@ static inline int exporter_alloc(enum exporter exporter, size_t size)
 		return udmabuf_alloc(size, false);
 	case UDMABUF_PAGES:
 		return udmabuf_alloc(size, true);
+	case MERGED:
+		return merged_alloc(size);
 	}
 
 	return -EINVAL;
-}
-
-/* A dma-buf of many pages, which dmabuf_merged.ko maps as one piece */
-static inline int merged_alloc(size_t size)
-{
-	return dma_heap_alloc("/dev/dmabuf-merged", size);
 }
 
 static inline int block_wrap(struct block *blk, int fd, size_t size)

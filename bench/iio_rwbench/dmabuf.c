@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The transport without copies: a ring of DMABUFs that the device writes to.
+ * A block is ours from the moment its dma-buf polls readable until it is
+ * enqueued again. DMA_BUF_IOCTL_SYNC brackets what the CPU does in between.
+ */
+#include "transport.h"
+
+#include "error.h"
+#include "memory.h"
+#include "uapi.h"
+#include "verify.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define MAX_EXPORTERS 16
+
+/* The documentation of the call demands the repetition */
+static int sync_ioctl(int fd, uint64_t flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+	int ret;
+
+	do {
+		ret = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
+	} while (ret && (errno == EINTR || errno == EAGAIN) && !wait_stopped());
+
+	return ret ? -errno : 0;
+}
+
+/* Marks are written, and have to get out of the cache before the device writes */
+static uint64_t sync_direction(const struct xfer *x)
+{
+	return x->evidence.bits & EVIDENCE_MARK ? DMA_BUF_SYNC_RW :
+						  DMA_BUF_SYNC_READ;
+}
+
+static int sync_start(struct xfer *x, struct dmabuf_block *b)
+{
+	int ret;
+
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_START | sync_direction(x));
+	x->syscalls++;
+	xfer_step(x, STEP_SYNC);
+	if (!ret)
+		b->synced = true;
+	return ret;
+}
+
+static int sync_end(struct xfer *x, struct dmabuf_block *b)
+{
+	int ret;
+
+	if (!b->synced)
+		return 0;
+
+	b->synced = false;
+	x->syscalls++;
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_END | sync_direction(x));
+	xfer_step(x, STEP_SYNC);
+	return ret;
+}
+
+static bool wants_sync(const struct xfer *x)
+{
+	return x->cpu_access || x->cfg->sync == SYNC_BLOCK;
+}
+
+static int sync_failed(const struct xfer *x, int err)
+{
+	if (err == -EINTR)
+		return err;
+	return fail(ST_FAIL, "DMA_BUF_IOCTL_SYNC on a block of %s: %s",
+		    x->exporter.name, strerror(-err));
+}
+
+static int attach_failed(const struct xfer *x, int err)
+{
+	const char *dev = x->dev->name;
+
+	switch (-err) {
+	case EPERM:
+		return fail(ST_MISSING, "the buffer of %s cannot do DMABUFs: its buffer type or its DMA engine lacks support; use --transport=fileio",
+			    dev);
+	case ENOTTY: case EINVAL: case ENOSYS:
+		return fail(ST_MISSING, "this kernel has no DMABUF interface for IIO buffers; use --transport=fileio, or a kernel with the patches or 6.11 and newer");
+	case ENODEV:
+		return fail(ST_FAIL, "%s went away", dev);
+	case EBUSY:
+		return fail(ST_FAIL, "the buffer of %s is busy with file I/O or with another transfer",
+			    dev);
+	case EIO: case EFAULT: case ENOSPC:
+		return fail(ST_FAIL, "%s cannot map a block of %zu bytes from %s: %s; its DMA controller may not reach that memory (above 4 GiB, with 32 address bits), or the bounce buffers are full (swiotlb=); try another --exporter",
+			    dev, x->block_bytes, x->exporter.name, strerror(-err));
+	default:
+		return fail(ST_FAIL, "%s cannot map a block of %zu bytes from %s: %s; try another --exporter or fewer blocks",
+			    dev, x->block_bytes, x->exporter.name, strerror(-err));
+	}
+}
+
+static int enqueue_failed(const struct xfer *x, int err)
+{
+	switch (-err) {
+	case EINVAL:
+		return fail(ST_FAIL, "%s refuses transfers of %zu bytes: its DMA engine needs another length (length_align_bytes is %" PRIu64 ")",
+			    x->dev->name, x->block_bytes, x->dev->length_align);
+	case ENOMEM:
+		return fail(ST_FAIL, "the DMA engine of %s did not take a transfer of %zu bytes; use smaller blocks",
+			    x->dev->name, x->block_bytes);
+	case EBUSY:
+		return fail(ST_FAIL, "%s never finished with a block that it took: the kernel refused an earlier transfer without saying so",
+			    x->dev->name);
+	case ENODEV:
+		return fail(ST_FAIL, "%s went away", x->dev->name);
+	default:
+		return fail(ST_FAIL, "ENQUEUE of %zu bytes on %s: %s",
+			    x->block_bytes, x->dev->name, strerror(-err));
+	}
+}
+
+static int enqueue(struct xfer *x, struct dmabuf_block *b)
+{
+	struct iio_dmabuf req = {
+		.fd = (__u32)b->fd,
+		.bytes_used = x->block_bytes,
+	};
+	int ret;
+
+	b->enqueued_at = x->mark;
+	do {
+		ret = ioctl(x->fd, IIO_BUFFER_DMABUF_ENQUEUE_IOCTL, &req);
+		x->syscalls++;
+	} while (ret && errno == EINTR && !wait_stopped());
+
+	if (ret && errno == EINTR)
+		return -EINTR;
+	if (ret)
+		return enqueue_failed(x, -errno);
+	evidence_watch(&x->evidence, &b->evidence, b->fd, x->mark, &x->syscalls);
+	xfer_step(x, STEP_ENQUEUE);
+	return 0;
+}
+
+static int map_block(struct xfer *x, struct dmabuf_block *b)
+{
+	b->data = mmap(NULL, x->block_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		       b->fd, 0);
+	if (b->data != MAP_FAILED)
+		return 0;
+	b->data = NULL;
+	return fail(ST_FAIL, "cannot map memory of %s: %s", x->exporter.name,
+		    strerror(errno));
+}
+
+/*
+ * Many exporters map a page only when it is touched. That is to happen here and not in
+ * the first round, whose time may count.
+ */
+static void touch_pages(void *data, size_t bytes)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	volatile char *byte = data;
+	size_t at;
+
+	for (at = 0; at < bytes; at += page)
+		byte[at] = 0;
+}
+
+/*
+ * What the CPU has written, be it the zeros of fresh memory, may still be in its cache,
+ * and would overwrite samples when it comes out of there. Not each exporter takes care of
+ * that when a device attaches itself. So each block has SYNC for writing before its first
+ * transfer, and after ATTACH, since heaps do this for the devices that are attached.
+ */
+static int prepare_memory(struct xfer *x, struct dmabuf_block *b)
+{
+	int ret;
+
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	if (ret)
+		return sync_failed(x, ret);
+	if (b->data) {
+		touch_pages(b->data, x->block_bytes);
+		if (x->cfg->verify != VERIFY_OFF)
+			verify_poison(b->data, x->block_bytes);
+		evidence_mark(&x->evidence, &b->evidence, b->data, x->block_bytes);
+	}
+	ret = sync_ioctl(b->fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+	return ret ? sync_failed(x, ret) : 0;
+}
+
+static uint64_t alloc_bytes(const struct xfer *x)
+{
+	uint64_t unit = x->cfg->alloc_unit;
+
+	return unit ? (x->block_bytes + unit - 1) / unit * unit : x->block_bytes;
+}
+
+static int make_block(struct xfer *x, struct dmabuf_block *b)
+{
+	int ret;
+
+	ret = exporter_alloc(&x->exporter, alloc_bytes(x), &b->fd);
+	if (ret) {
+		b->fd = -1;
+		return exporter_alloc_failed(&x->exporter, x->cfg->root, alloc_bytes(x), ret);
+	}
+
+	/* By the first of them, for all of the ring */
+	if (b == x->block)
+		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x),
+			       x->block_bytes, b->fd);
+
+	if (wants_sync(x)) {
+		ret = map_block(x, b);
+		if (ret)
+			return ret;
+	}
+
+	/* The mapping that this makes is gone before the device gets the block */
+	if (x->cfg->layout && !x->layout.unknown &&
+	    layout_add(&x->layout, b->fd, x->block_bytes))
+		x->layout = (struct layout){ .unknown = true };
+
+	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
+		return attach_failed(x, -errno);
+	b->attached = true;
+	return prepare_memory(x, b);
+}
+
+static void drop_blocks(struct xfer *x)
+{
+	unsigned int i;
+
+	for (i = 0; i < MAX_BLOCKS; i++) {
+		struct dmabuf_block *b = &x->block[i];
+
+		if (b->fd < 0)
+			continue;
+		sync_end(x, b);
+		evidence_drop(&b->evidence);
+		if (b->attached)
+			ioctl(x->fd, IIO_BUFFER_DMABUF_DETACH_IOCTL, &b->fd);
+		if (b->data)
+			munmap(b->data, x->block_bytes);
+		close(b->fd);
+		*b = (struct dmabuf_block){ .fd = -1, .evidence.sync_file = -1 };
+	}
+}
+
+static int make_ring(struct xfer *x, const char *exporter)
+{
+	unsigned int i;
+	int ret;
+
+	x->layout = (struct layout){ .dmabufs = 0 };
+	ret = memory_check(x->cfg->root, "blocks", x->nblocks * alloc_bytes(x),
+			   exporter_has_cma(exporter));
+	if (ret)
+		return ret;
+
+	ret = exporter_open(&x->exporter, x->cfg->root, exporter);
+	if (ret)
+		return exporter_open_failed(x->cfg->root, exporter, ret);
+
+	for (i = 0; i < x->nblocks; i++) {
+		ret = make_block(x, &x->block[i]);
+		if (ret) {
+			drop_blocks(x);
+			exporter_close(&x->exporter);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/*
+ * An exporter may lack memory of this size, or have memory that the engine
+ * cannot reach. When the device or kernel has no DMABUF at all, it is
+ * pointless to try the next.
+ */
+static int make_any_ring(struct xfer *x)
+{
+	char names[MAX_EXPORTERS][EXPORTER_NAME];
+	struct exporter ex = { .fd = -1 };
+	int ret = -ENOENT;
+	size_t i, n;
+
+	n = exporter_candidates(x->cfg->root, names, MAX_EXPORTERS);
+	for (i = 0; i < n; i++) {
+		if (exporter_open(&ex, x->cfg->root, names[i]))
+			continue;
+		exporter_close(&ex);
+
+		fail_clear();
+		ret = make_ring(x, names[i]);
+		if (!ret || ret == ST_MISSING)
+			return ret;
+	}
+	if (ret != -ENOENT)
+		return ret;
+
+	/* None could be opened: let the usual one say why */
+	ret = exporter_open(&ex, x->cfg->root, names[0]);
+	if (!ret)
+		exporter_close(&ex);
+	return exporter_open_failed(x->cfg->root, names[0], ret ? ret : -ENOENT);
+}
+
+static int dmabuf_open(struct xfer *x)
+{
+	unsigned int i;
+	int ret;
+
+	x->nblocks = x->cfg->nblocks;
+
+	ret = iio_open_buffer(x->dev, &x->fd);
+	/* Drivers may make packets of that length */
+	if (!ret)
+		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes, 1);
+	if (!ret)
+		ret = x->cfg->exporter ? make_ring(x, x->cfg->exporter) :
+					 make_any_ring(x);
+	x->mark = now_ns();
+	for (i = 0; !ret && i < x->nblocks; i++)
+		ret = enqueue(x, &x->block[i]);
+	if (!ret)
+		ret = xfer_enable(x);
+	return ret;
+}
+
+static int dmabuf_get(struct xfer *x, struct view *view)
+{
+	struct dmabuf_block *b = &x->block[x->next];
+	unsigned int last = (x->next + x->nblocks - 1) % x->nblocks;
+	int ret;
+
+	ret = xfer_wait(x, b->fd, x->block[last].fd, "a block");
+	if (ret)
+		return ret;
+	if (x->cfg->times && x->counting)
+		hist_add(&x->latency, x->mark - b->enqueued_at);
+
+	if (wants_sync(x)) {
+		ret = sync_start(x, b);
+		if (ret)
+			return sync_failed(x, ret);
+	}
+
+	view->data = b->data;
+	view->bytes = x->block_bytes;
+	view->slot = (int)x->next;
+	view->outcome = evidence_judge(&x->evidence, &b->evidence, b->data,
+				       x->block_bytes, &x->syscalls);
+	view->err = b->evidence.err;
+	if (outcome_is_bad(view->outcome))
+		evidence_look_closely(&x->evidence);
+	return 0;
+}
+
+static int dmabuf_put(struct xfer *x)
+{
+	struct dmabuf_block *b = &x->block[x->next];
+	int ret;
+
+	if (b->synced)
+		evidence_mark(&x->evidence, &b->evidence, b->data, x->block_bytes);
+	ret = sync_end(x, b);
+	if (ret)
+		return sync_failed(x, ret);
+
+	x->next = (x->next + 1) % x->nblocks;
+	return enqueue(x, b);
+}
+
+static void dmabuf_close(struct xfer *x)
+{
+	/* The device first, so that nothing is in flight when blocks go */
+	xfer_disable(x);
+	drop_blocks(x);
+	exporter_close(&x->exporter);
+	if (x->fd >= 0)
+		close(x->fd);
+	x->dev->had_dmabufs = true;
+}
+
+const struct transport_ops dmabuf_ops = {
+	.id = TR_DMABUF,
+	.open = dmabuf_open,
+	.get = dmabuf_get,
+	.put = dmabuf_put,
+	.close = dmabuf_close,
+};

@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * iio_rwbench - receive from an IIO device by file I/O and by DMABUF, and tell
+ * how fast that was. After libiio's iio_rwdev, whose options it keeps.
+ */
+#include "error.h"
+#include "iio.h"
+#include "measure.h"
+#include "options.h"
+#include "overflow.h"
+#include "progress.h"
+#include "rate.h"
+#include "report.h"
+#include "sizes.h"
+#include "sweep.h"
+#include "sweep_report.h"
+#include "sysfs.h"
+#include "version.h"
+#include "wait.h"
+#include "zerocopy.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct cfg cfg;
+static struct iio_dev dev;
+static struct sweep sweep;
+static struct zerocopy zerocopy;
+static struct result results[2 * MAX_SIZES];
+static struct max_rate max_rates[2 * MAX_SIZES];
+
+static void print_error(const char *text)
+{
+	fprintf(stderr, RWBENCH_NAME ": %s\n", text);
+}
+
+/* Text goes where no samples and no JSON are */
+static FILE *text_stream(void)
+{
+	return cfg.benchmark && !cfg.csv && (!cfg.json || cfg.json_file) ? stdout : stderr;
+}
+
+static int prepare(void)
+{
+	struct iio_settings set = {
+		.trigger = cfg.trigger,
+		.trigger_rate = cfg.trigger || cfg.trigger_rate_given ?
+				cfg.trigger_rate : 0,
+		.expect_rate = cfg.trigger_rate_given,
+		.rate = cfg.rate_given ? &cfg.rate : NULL,
+	};
+	int fd, ret;
+
+	ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
+	if (!ret)
+		ret = iio_select(&dev, cfg.channels, cfg.nchannels);
+	if (!ret && cfg.nchannels)
+		ret = sizes_plan(&cfg, &dev);
+	if (!ret && cfg.find_max_rate && !iio_has_rate(&dev))
+		ret = fail(ST_FAIL, "--find-max-rate: %s has no sampling_frequency",
+			   dev.name);
+	if (ret)
+		return ret;
+
+	/* Another's buffer is not ours to configure: see first if it is free */
+	ret = iio_open_buffer(&dev, &fd);
+	if (ret)
+		return ret;
+	close(fd);
+
+	ret = iio_setup(&dev, &set);
+	if (ret || cfg.nchannels)
+		return ret;
+
+	/* Without names it takes as many as the device takes together */
+	if (dev.left_out[0])
+		fprintf(stderr, RWBENCH_NAME ": without %s, as %s does not take all channels together; name others to have those\n",
+			dev.left_out, dev.name);
+	return sizes_plan(&cfg, &dev);
+}
+
+/*
+ * Returns the status of the whole. A measurement that could not begin leaves
+ * the others in place: blocks may be too large for one transport only.
+ */
+static int run_benchmark(struct report *rep)
+{
+	static const enum transport order[] = { TR_FILEIO, TR_DMABUF };
+	unsigned int transports = cfg.transports;
+	int status = 0, ret;
+	size_t i, t;
+
+	for (i = 0; i < cfg.nsizes; i++) {
+		for (t = 0; t < 2; t++) {
+			struct result *r = &results[rep->nresults];
+
+			if (!(transports & order[t]))
+				continue;
+			if (wait_stopped())
+				return status;
+
+			ret = measure(&cfg, &dev, order[t], cfg.sizes[i], r,
+				      progress_show);
+			progress_end();
+			rep->nresults++;
+			if (ret && !status)
+				status = ret;
+			if (ret == ST_MISSING)
+				transports &= ~(unsigned int)order[t];
+			else if (ret && r->started)
+				return status;
+		}
+	}
+	return status;
+}
+
+/* After all measurements, which so are what they would be without this */
+static int find_rates(struct report *rep)
+{
+	size_t i;
+	int ret;
+
+	fail_clear();
+	ret = rate_limit(&dev, cfg.max_rate, &rep->rate_limit_hz);
+	rep->max_rate = max_rates;
+	for (i = 0; i < rep->nresults && !ret; i++) {
+		const struct result *r = &results[i];
+
+		if (r->status || !r->blocks)
+			continue;
+		ret = rate_find(&cfg, &dev, rep->rate_limit_hz, r, &max_rates[i],
+				progress_trial);
+		progress_end();
+	}
+	return ret;
+}
+
+static int run_stream(struct report *rep)
+{
+	struct result *r = &results[0];
+	enum transport t = cfg.transports & TR_DMABUF ? TR_DMABUF : TR_FILEIO;
+	int ret;
+
+	ret = measure(&cfg, &dev, t, cfg.sizes[0], r, progress_show);
+	if (ret && !r->started && !cfg.transport_given) {
+		fprintf(stderr, RWBENCH_NAME ": file I/O is used, because %s\n",
+			r->error);
+		ret = measure(&cfg, &dev, TR_FILEIO, cfg.sizes[0], r,
+			      progress_show);
+	}
+	progress_end();
+	rep->nresults = 1;
+	return ret;
+}
+
+static uint32_t core_version(void)
+{
+	int fd = overflow_open(&dev);
+	uint32_t version = overflow_core_version(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return version;
+}
+
+static int run_command(struct report *rep)
+{
+	if (cfg.sweep) {
+		int ret = sweep_run(&sweep, &cfg, &dev, sweep_report_doing);
+
+		progress_end();
+		return ret;
+	}
+	return cfg.benchmark ? run_benchmark(rep) : run_stream(rep);
+}
+
+/* What the results mean for the exit status, when nothing failed */
+static int judge(const struct report *rep)
+{
+	bool interrupted = false, good = true, overflow = false;
+	size_t i;
+
+	for (i = 0; i < rep->nresults; i++) {
+		good &= verify_good(&results[i].verify);
+		overflow |= results[i].overflow == OVERFLOW_YES;
+		interrupted |= results[i].interrupted || max_rates[i].interrupted;
+	}
+	if (!good)
+		return fail(ST_DATA, "data was lost or is wrong");
+	if (overflow)
+		return fail(ST_DATA, "samples were lost: the FPGA core has its overflow bit set");
+	if (wait_stopped() && (cfg.sweep || cfg_bounded(&cfg)) &&
+	    (interrupted || !rep->nresults))
+		return fail(ST_FAIL, "ended early by signal %d", wait_signal());
+	return 0;
+}
+
+/* Measurements after the one that failed may have left other sentences */
+static int first_failure(const struct report *rep, int status)
+{
+	size_t i;
+
+	for (i = 0; i < sweep.npoints; i++) {
+		if (sweep.point[i].status != status)
+			continue;
+		fail_clear();
+		return fail(status, "%s", sweep.point[i].error);
+	}
+
+	for (i = 0; i < rep->nresults; i++) {
+		const struct result *r = &results[i];
+
+		if (r->status != status && max_rates[i].status != status)
+			continue;
+		fail_clear();
+		return fail(status, "%s", r->status == status ? r->error :
+			    max_rates[i].error);
+	}
+	return status;
+}
+
+static int run(struct report *rep)
+{
+	int ret, err;
+
+	ret = prepare();
+	if (dev.name[0] && dev.scan_bytes)
+		rep->dev = &dev;
+	if (!ret) {
+		rep->rate = iio_rate(&dev);
+		rep->core_version = core_version();
+		progress_init(&cfg, text_stream());
+		ret = run_command(rep);
+		err = cfg.find_max_rate ? find_rates(rep) : 0;
+		if (!ret)
+			ret = err;
+	}
+
+	err = sysfs_restore();
+	if (err && err != -ENOENT)
+		fprintf(stderr, RWBENCH_NAME ": the former settings of %s could not be brought back: %s\n",
+			dev.name, strerror(-err));
+	if (ret)
+		return first_failure(rep, ret);
+
+	fail_clear();
+	ret = judge(rep);
+	if (err && !ret)
+		ret = fail(ST_FAIL, "not all settings of %s were brought back",
+			   dev.name);
+	return ret;
+}
+
+static void print_text(const struct report *rep)
+{
+	FILE *out = text_stream();
+
+	/* JSON and CSV on standard output are in place of the table */
+	if (cfg.json && !cfg.json_file)
+		return;
+	if (cfg.csv) {
+		if (cfg.sweep)
+			sweep_report_csv(stdout, &sweep);
+		else
+			report_csv(stdout, rep);
+		fflush(stdout);
+		return;
+	}
+	if (sweep.npoints)
+		sweep_report_table(out, rep, &sweep);
+	if (!rep->nresults)
+		return;
+	if (!cfg.benchmark) {
+		report_stream(out, &results[0]);
+		return;
+	}
+	report_header(out, rep);
+	report_table(out, rep);
+	fflush(out);
+}
+
+/* Its table, too, makes place for JSON on standard output */
+static int run_zerocopy(void)
+{
+	bool table = !cfg.json || cfg.json_file;
+
+	return zerocopy_run(&zerocopy, &cfg, table ? stdout : NULL);
+}
+
+static int open_json(FILE **json)
+{
+	*json = NULL;
+	if (!cfg.json)
+		return 0;
+	if (!cfg.json_file) {
+		*json = stdout;
+		return 0;
+	}
+	/* Before the run, not after it, is the time to find out */
+	*json = fopen(cfg.json_file, "we");
+	return *json ? 0 : fail(ST_FAIL, "--json: cannot write %s: %s",
+				cfg.json_file, strerror(errno));
+}
+
+static int close_json(FILE *json, const struct report *rep)
+{
+	int bad;
+
+	if (!json)
+		return 0;
+	if (cfg.zerocopy)
+		zerocopy_json(json, rep, &zerocopy);
+	else if (cfg.sweep)
+		sweep_report_json(json, rep, &sweep);
+	else
+		report_json(json, rep);
+	bad = fflush(json) || ferror(json);
+	if (json != stdout)
+		bad |= fclose(json);
+	return bad ? fail(ST_FAIL, "--json: the report could not be written") : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct report rep = { .cfg = &cfg, .result = results, .argc = argc,
+			      .argv = argv };
+	FILE *json;
+	int ret, err;
+
+	ret = options_parse(&cfg, argc, argv);
+	if (!ret && cfg.action == ACT_HELP) {
+		options_help(stdout);
+		return ST_OK;
+	}
+	if (!ret && cfg.action == ACT_VERSION) {
+		printf(RWBENCH_NAME " " RWBENCH_VERSION " (git %s)\n", rwbench_git);
+		return ST_OK;
+	}
+
+	err = open_json(&json);
+	if (!ret)
+		ret = err;
+	if (!ret)
+		ret = wait_init(sysfs_restore_emergency);
+	if (!ret && !cfg.zerocopy)
+		wait_take_requests();
+	if (!ret)
+		ret = cfg.zerocopy ? run_zerocopy() : run(&rep);
+
+	rep.status = ret;
+	rep.error = ret ? fail_text() : NULL;
+	print_text(&rep);
+	if (ret)
+		print_error(fail_text());
+	if (cfg.action == ACT_EXAMPLES)
+		iio_examples(stderr, cfg.root);
+
+	err = close_json(json, &rep);
+	if (err && !ret) {
+		print_error(fail_text());
+		ret = err;
+	}
+	sweep_free(&sweep);
+	return ret;
+}

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "measure.h"
+
+#include "error.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_INTERVALS	100000
+#define SETTLE_RINGS	16	/* warm-up goes on for no longer than this */
+#define HOPELESS_RINGS	16	/* so many rounds without one good transfer end a run */
+
+/* The measured part of a run, between warm-up and end */
+struct window {
+	bool open;
+	unsigned int idle;		/* blocks at which the device had none to fill */
+	uint64_t begin;
+	uint64_t last;			/* when the last block was done with */
+	uint64_t limit_bytes;		/* UINT64_MAX: none */
+	uint64_t limit_ns;
+	uint64_t least_blocks;
+	uint64_t syscalls;
+	struct tally instructions;
+	uint64_t tick;			/* begin of the running interval */
+	uint64_t tick_bytes;
+};
+
+static int bad_transfers(const struct result *r)
+{
+	char text[384];
+
+	outcomes_text(&r->outcomes, r->block_bytes, text, sizeof(text));
+	return fail(ST_FAIL, "%s", text);
+}
+
+/*
+ * Counts how the transfer ended. *@usable: the block may be counted and handed on. To
+ * --verify all is shown, since it says by itself, to the byte, what did not come.
+ */
+static int judge(struct xfer *x, const struct view *view, struct result *r, bool *usable)
+{
+	struct outcomes *all = &r->outcomes;
+	bool bad = outcome_is_bad(view->outcome);
+
+	outcomes_add(all, view->outcome, view->err);
+	all->means = x->evidence.bits;
+	all->sparing = x->evidence.sparing;
+	*usable = !bad || (x->cfg->verify != VERIFY_OFF && x->cfg->benchmark);
+	/* A stream with a hole in it is of no use to its reader */
+	if (bad && (!x->cfg->benchmark ||
+		    all->bad_in_a_row >= HOPELESS_RINGS * r->nblocks))
+		return bad_transfers(r);
+	return 0;
+}
+
+/* What is to be done with a block. Returns the status; *@bytes that arrived. */
+static int consume(struct xfer *x, const struct view *view, struct result *r,
+		   uint64_t left, uint64_t *bytes)
+{
+	const struct cfg *cfg = x->cfg;
+	size_t fresh = view->bytes;
+	int ret;
+
+	*bytes = fresh;
+	if (!x->cpu_access)
+		return 0;
+
+	if (cfg->verify != VERIFY_OFF)
+		fresh = verify_block(&r->verify, view->data, view->bytes,
+				     view->slot);
+	ret = work_do(&x->work, view->data, view->bytes, &x->syscalls);
+	xfer_step(x, STEP_WORK);
+	if (ret)
+		return ret;
+	if (!cfg->benchmark) {
+		*bytes = view->bytes < left ? view->bytes : left;
+		ret = write_all(STDOUT_FILENO, "standard output", view->data,
+				*bytes, &x->syscalls);
+		r->pipe_closed = ret == -EPIPE;
+		return r->pipe_closed ? -EINTR : ret;
+	}
+
+	*bytes = fresh;
+	return 0;
+}
+
+static void window_begin(struct window *w, struct xfer *x)
+{
+	/* The clock first: the device does not wait for what follows */
+	w->begin = w->last = w->tick = x->mark = now_ns();
+	memset(x->step_ns, 0, sizeof(x->step_ns));
+	w->syscalls = x->syscalls;
+	if (x->cfg->counters) {
+		counters_begin(x->cfg->counters, &w->instructions);
+		x->mark = now_ns();
+	}
+	w->open = x->counting = true;
+}
+
+/*
+ * Is warm-up over? A block that is ready before the measured part begins, and counts
+ * in it, would make the device faster than it is. So the part begins behind a block
+ * that had to be waited for: nothing is ready then. Or, if the device is the faster one,
+ * when it has been out of blocks for one round: as many are ready then at the end.
+ */
+static bool settled(struct window *w, const struct xfer *x, const struct result *r)
+{
+	unsigned int asked = x->cfg->warmup;
+
+	if (r->warmup < asked)
+		return false;
+	if (!asked || x->waited)
+		return true;
+	if (r->warmup > asked && x->idle)
+		w->idle++;
+	return w->idle >= r->nblocks ||
+	       r->warmup - asked >= SETTLE_RINGS * r->nblocks;
+}
+
+static void add_interval(struct result *r, const struct window *w, uint64_t now)
+{
+	struct interval *list;
+
+	if (r->nintervals == MAX_INTERVALS)
+		return;
+	/* Grown by doubling, at the powers of two */
+	if (!(r->nintervals & (r->nintervals - 1))) {
+		size_t n = r->nintervals ? r->nintervals * 2 : 1;
+
+		list = realloc(r->interval, n * sizeof(*list));
+		if (!list)
+			return;
+		r->interval = list;
+	}
+	r->interval[r->nintervals++] = (struct interval){
+		.start_ns = w->tick - w->begin,
+		.ns = now - w->tick,
+		.bytes = r->bytes - w->tick_bytes,
+	};
+}
+
+static void window_tick(struct window *w, struct xfer *x, struct result *r,
+			progress_fn progress)
+{
+	if (x->cfg->counters &&
+	    counters_due(x->cfg->counters, &w->instructions, w->last)) {
+		counters_add(x->cfg->counters, &w->instructions);
+		x->mark = now_ns();
+	}
+	if (w->last - w->tick < x->cfg->interval_ns)
+		return;
+
+	if (x->cfg->interval_given)
+		add_interval(r, w, w->last);
+	r->elapsed_ns = w->last - w->begin;
+	if (progress)
+		progress(r, r->bytes - w->tick_bytes, w->last - w->tick, false);
+	w->tick = w->last;
+	w->tick_bytes = r->bytes;
+}
+
+static void window_add(struct window *w, struct xfer *x, struct result *r,
+		       bool usable, uint64_t bytes)
+{
+	uint64_t now = now_ns();
+
+	if (usable) {
+		hist_add(&r->times, now - w->last);
+		r->blocks++;
+		r->bytes += bytes;
+	}
+	w->last = x->mark = now;
+}
+
+static void window_end(struct window *w, struct xfer *x, struct result *r)
+{
+	struct usage end;
+
+	if (!w->open)
+		return;
+
+	/* First what a look at the rest would change */
+	if (x->cfg->counters) {
+		counters_add(x->cfg->counters, &w->instructions);
+		r->instructions = w->instructions.sum;
+	}
+	/* While there are still blocks to fill: without one the bit is always set */
+	r->overflow = overflow_read(x->registers);
+	r->elapsed_ns = w->last - w->begin;
+	r->syscalls = x->syscalls - w->syscalls;
+	r->timed = x->cfg->times;
+	memcpy(r->step_ns, x->step_ns, sizeof(r->step_ns));
+	r->latency = x->latency;
+	if (x->cfg->trial)
+		return;
+	usage_read(&end, x->cfg->root);
+	r->user_ns = end.user_ns - x->usage.user_ns;
+	r->sys_ns = end.sys_ns - x->usage.sys_ns;
+	r->stat_valid = end.valid && x->usage.valid;
+	r->irqs = end.irqs - x->usage.irqs;
+	r->cpu_busy = usage_busy(&x->usage, &end);
+	if (r->cpu_busy > 0 && usage_long_enough(&x->usage, &end))
+		r->busy_ns = (uint64_t)(r->cpu_busy * end.cpus *
+					(double)(end.at_ns - x->usage.at_ns));
+}
+
+static void answer(const struct window *w, struct result *r, progress_fn progress)
+{
+	if (!wait_asked() || !progress)
+		return;
+	r->elapsed_ns = w->open ? now_ns() - w->begin : 0;
+	progress(r, r->bytes, r->elapsed_ns, true);
+}
+
+static bool window_full(const struct window *w, const struct result *r)
+{
+	if (r->bytes >= w->limit_bytes)
+		return true;
+	return w->last - w->begin >= w->limit_ns && r->blocks >= w->least_blocks;
+}
+
+static int run(struct xfer *x, struct window *w, struct result *r,
+	       progress_fn progress)
+{
+	struct view view = { .err = 0 };
+	uint64_t bytes;
+	bool usable;
+	int ret;
+
+	for (;;) {
+		if (!w->open && settled(w, x, r))
+			window_begin(w, x);
+		if (wait_stopped())
+			return -EINTR;
+
+		x->settling = !w->open && r->warmup + 1 >= x->cfg->warmup;
+		x->waited = false;
+		ret = x->ops->get(x, &view);
+		answer(w, r, progress);
+		if (ret == -EAGAIN)
+			continue;
+		if (ret)
+			return ret;
+		ret = judge(x, &view, r, &usable);
+		if (ret)
+			return ret;
+		bytes = 0;
+		if (usable)
+			ret = consume(x, &view, r, w->limit_bytes - r->bytes, &bytes);
+		if (ret)
+			return ret;
+		ret = x->ops->put(x);
+		if (ret)
+			return ret;
+		if (x->cfg->trial && !verify_good(&r->verify))
+			return 0;
+
+		if (!w->open) {
+			r->warmup++;
+			r->warmup_bytes += bytes;
+			continue;
+		}
+		window_add(w, x, r, usable, bytes);
+		if (window_full(w, r))
+			return 0;
+		window_tick(w, x, r, progress);
+	}
+}
+
+/* Whatever came before, the last blocks may have been given up */
+static int check_still_enabled(const struct xfer *x)
+{
+	if (iio_is_enabled(x->dev))
+		return 0;
+	return fail(ST_FAIL, "the buffer of %s was disabled during the run, by another process or because the device failed: the figures are void",
+		    x->dev->name);
+}
+
+static void set_limits(struct window *w, const struct xfer *x)
+{
+	const struct cfg *cfg = x->cfg;
+
+	w->limit_bytes = UINT64_MAX;
+	if (cfg->samples && cfg->samples < UINT64_MAX / x->dev->scan_bytes)
+		w->limit_bytes = cfg->samples * x->dev->scan_bytes;
+	w->limit_ns = cfg->duration_ns || cfg->min_blocks ? cfg->duration_ns :
+							    UINT64_MAX;
+	w->least_blocks = cfg->min_blocks;
+}
+
+static int transfer(struct xfer *x, struct window *w, struct result *r,
+		    progress_fn progress)
+{
+	int ret;
+
+	ret = x->ops->open(x);
+	r->started = !ret;
+	r->length = iio_length(x->dev);
+	if (!ret)
+		ret = run(x, w, r, progress);
+	window_end(w, x, r);
+
+	if (ret == -EINTR) {
+		r->interrupted = !r->pipe_closed;
+		ret = 0;
+	}
+	if (!ret)
+		ret = check_still_enabled(x);
+	if (!ret && r->outcomes.bad && x->cfg->verify == VERIFY_OFF)
+		ret = bad_transfers(r);
+	if (x->ops->id == TR_DMABUF)
+		memcpy(r->exporter, x->exporter.name, sizeof(r->exporter));
+	r->layout = x->layout;
+	x->ops->close(x);
+	return ret;
+}
+
+int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
+	    uint64_t block_bytes, struct result *r, progress_fn progress)
+{
+	struct xfer x = {
+		.cfg = cfg,
+		.dev = dev,
+		.ops = transport == TR_DMABUF ? &dmabuf_ops : &fileio_ops,
+		.block_bytes = block_bytes,
+		.cpu_access = cfg->verify || cfg->work > WORK_SYNC ||
+			      !cfg->benchmark,
+		.fd = -1,
+		.registers = cfg->trial ? -1 : overflow_open(dev),
+	};
+	struct window w = { .open = false };
+	int ret, i;
+
+	x.exporter.fd = -1;
+	for (i = 0; i < MAX_BLOCKS; i++)
+		x.block[i] = (struct dmabuf_block){
+			.fd = -1, .evidence.sync_file = -1,
+		};
+	memset(r, 0, sizeof(*r));
+	r->transport = transport;
+	r->block_bytes = block_bytes;
+	r->sample_bytes = dev->scan_bytes;
+	r->nblocks = transport == TR_DMABUF ? cfg->nblocks : FILEIO_BLOCKS;
+	r->cpu_busy = -1;
+	hist_reset(&r->times);
+	hist_reset(&x.latency);
+	verify_init(&r->verify, cfg->verify);
+	set_limits(&w, &x);
+	xfer_set_timeout(&x);
+
+	fail_clear();
+	ret = work_open(&x.work, cfg->work, block_bytes, cfg->file);
+	if (!ret)
+		ret = transfer(&x, &w, r, progress);
+	work_close(&x.work);
+	if (x.registers >= 0)
+		close(x.registers);
+
+	r->status = ret;
+	snprintf(r->error, sizeof(r->error), "%s", ret ? fail_text() : "");
+	return ret;
+}

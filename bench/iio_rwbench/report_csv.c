@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Results as CSV (RFC 4180): a line of names, and one for each result */
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void csv_text(FILE *out, const char *text)
+{
+	if (!strpbrk(text, ",\"\n")) {
+		fputs(text, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"')
+			fputc('"', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void print_names(FILE *out, const struct report *rep)
+{
+	size_t i;
+
+	fputs("transport,exporter,block_bytes,ring_blocks,bytes,elapsed_ns,mib_per_s,blocks,cpu_busy,block_time_p50_ns,block_time_p99_ns,block_time_max_ns",
+	      out);
+	for (i = 0; i < rep->cfg->npercentiles; i++)
+		fprintf(out, ",block_time_p%g_ns", rep->cfg->percentile[i] / 10000.0);
+	fputs(",syscalls_per_mib,irqs_per_mib,lost_samples,transfers_bad,transfers_not_known,overflow,max_rate_hz,status,error\r\n",
+	      out);
+}
+
+static void print_times(FILE *out, const struct report *rep, const struct result *r)
+{
+	size_t i;
+
+	fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64, hist_percentile(&r->times, 500),
+		hist_percentile(&r->times, 990), r->times.max);
+	for (i = 0; i < rep->cfg->npercentiles; i++)
+		fprintf(out, ",%" PRIu64, hist_quantile(&r->times, rep->cfg->percentile[i]));
+}
+
+static void print_costs(FILE *out, const struct result *r)
+{
+	fputc(',', out);
+	if (r->bytes)
+		fprintf(out, "%.3f", result_syscalls_per_mib(r));
+	fputc(',', out);
+	if (result_has_irqs(r))
+		fprintf(out, "%.3f", result_irqs_per_mib(r));
+}
+
+static void print_proof(FILE *out, const struct result *r)
+{
+	static const char *const overflow[] = { "", "0", "1" };
+
+	fputc(',', out);
+	if (r->verify.mode != VERIFY_OFF)
+		fprintf(out, "%" PRIu64, result_lost_samples(r));
+	fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%s", r->outcomes.bad,
+		r->outcomes.count[OUT_UNKNOWN], overflow[r->overflow]);
+}
+
+static void print_result(FILE *out, const struct report *rep, size_t i)
+{
+	const struct max_rate *m = rep->max_rate ? &rep->max_rate[i] : NULL;
+	const struct result *r = &rep->result[i];
+
+	fprintf(out, "%s,", transport_name(r->transport));
+	csv_text(out, r->exporter);
+	fprintf(out, ",%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64 ",%.3f,%" PRIu64 ",", r->block_bytes,
+		r->nblocks, r->bytes, r->elapsed_ns, mib_per_s(r->bytes, r->elapsed_ns),
+		r->blocks);
+	if (r->stat_valid && r->cpu_busy >= 0)
+		fprintf(out, "%.4f", r->cpu_busy);
+	print_times(out, rep, r);
+	print_costs(out, r);
+	print_proof(out, r);
+	fputc(',', out);
+	if (m && m->known)
+		fprintf(out, "%" PRIu64, m->hz);
+	fprintf(out, ",%d,", r->status);
+	csv_text(out, r->error);
+	fputs("\r\n", out);
+}
+
+void report_csv(FILE *out, const struct report *rep)
+{
+	size_t i;
+
+	print_names(out, rep);
+	for (i = 0; i < rep->nresults; i++)
+		print_result(out, rep, i);
+}

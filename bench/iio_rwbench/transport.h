@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef RWBENCH_TRANSPORT_H
+#define RWBENCH_TRANSPORT_H
+
+#include "evidence.h"
+#include "exporter.h"
+#include "iio.h"
+#include "layout.h"
+#include "options.h"
+#include "stats.h"
+#include "work.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FILEIO_BLOCKS	2	/* of the kernel, whatever is asked for */
+
+/* One block of data, between get and put */
+struct view {
+	void *data;		/* NULL when the CPU has no access */
+	size_t bytes;
+	int slot;		/* place in the ring; -1: fresh memory each time */
+	enum outcome outcome;	/* of the transfer */
+	int err;		/* that the kernel gave as the reason, or 0 */
+};
+
+/* The steps of a block, for the time that each takes */
+enum step { STEP_WAIT, STEP_READ, STEP_SYNC, STEP_WORK, STEP_ENQUEUE, STEPS };
+
+struct dmabuf_block {
+	int fd;
+	void *data;
+	uint64_t enqueued_at;
+	bool attached;
+	bool synced;		/* SYNC_START without its SYNC_END */
+	struct evidence evidence;
+};
+
+/* One running transfer */
+struct xfer {
+	const struct cfg *cfg;
+	struct iio_dev *dev;
+	const struct transport_ops *ops;
+	size_t block_bytes;
+	uint64_t timeout_ms;
+	bool cpu_access;	/* the data is looked at, or written out */
+	int fd;			/* the buffer */
+	bool enabled;		/* by us */
+	int registers;		/* of the FPGA core, for its overflow bit; or -1 */
+	uint64_t available;	/* samples in the buffer at the last time-out */
+	uint64_t syscalls;
+	struct usage usage;	/* as it was when the buffer was enabled */
+	struct work work;
+	uint64_t mark;		/* end of the last step */
+	uint64_t step_ns[STEPS];
+	bool counting;		/* warm-up is over */
+
+	/* Towards its end get() says how far ahead of us the device is */
+	bool settling;
+	bool waited;		/* for this block */
+	bool idle;		/* until we give a block back, it has none to fill */
+
+	/* file I/O */
+	void *data;
+	size_t filled;		/* of it, by now */
+
+	/* DMABUF */
+	struct exporter exporter;
+	struct dmabuf_block block[MAX_BLOCKS];
+	unsigned int nblocks;
+	unsigned int next;
+	struct evidence_means evidence;
+	struct hist latency;	/* from ENQUEUE until poll() sees the block */
+	struct layout layout;
+};
+
+/*
+ * open() leaves the buffer enabled and data on its way. get() waits for a block
+ * and returns 0, -EINTR when the run shall end, -EAGAIN when it is to be called again,
+ * or a status of error.h. put() gives the block back. close() undoes open(), also one that failed half way.
+ */
+struct transport_ops {
+	enum transport id;
+	int (*open)(struct xfer *x);
+	int (*get)(struct xfer *x, struct view *view);
+	int (*put)(struct xfer *x);
+	void (*close)(struct xfer *x);
+};
+
+extern const struct transport_ops fileio_ops;
+extern const struct transport_ops dmabuf_ops;
+
+/* For open(): lets the data flow */
+int xfer_enable(struct xfer *x);
+
+/* Takes that back; of another process' buffer it keeps its hands off */
+int xfer_disable(struct xfer *x);
+
+/* The step that began where the last one ended is over */
+void xfer_step(struct xfer *x, enum step step);
+
+/*
+ * Waits for @fd, which the sentence of a failure calls @what. @last is the block that
+ * the device fills last of all, -1 if that cannot be seen. As get().
+ */
+int xfer_wait(struct xfer *x, int fd, int last, const char *what);
+
+/* How long a block may take, at the rate that the device has now */
+void xfer_set_timeout(struct xfer *x);
+
+/* The sentence for a wait that was too long */
+int xfer_no_data(const struct xfer *x);
+
+#endif

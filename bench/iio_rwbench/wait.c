@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "wait.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_signal, asked;
+static int stop_fd = -1;
+static void (*on_last)(void);
+
+/*
+ * The eventfd closes the race between looking at the flag and going to sleep
+ * in poll(), without a system call more per block.
+ */
+static void on_stop(int sig)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+
+	if (stop_signal) {
+		if (on_last)
+			on_last();
+		_exit(128 + sig);
+	}
+
+	stop_signal = sig;
+	if (write(stop_fd, &one, sizeof(one)) < 0)
+		_exit(128 + sig);
+	errno = saved;
+}
+
+static void on_request(int sig)
+{
+	(void)sig;
+	asked = 1;
+}
+
+/* A crash must not leave the device running. SA_RESETHAND: no second round. */
+static void on_crash(int sig)
+{
+	if (on_last)
+		on_last();
+	raise(sig);
+}
+
+int wait_init(void (*last_words)(void))
+{
+	static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
+	struct sigaction sa;
+	size_t i;
+
+	on_last = last_words;
+	stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (stop_fd < 0)
+		return fail(ST_FAIL, "eventfd: %s", strerror(errno));
+
+	/* No SA_RESTART: a write to a full pipe has to end, too */
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_stop;
+	for (i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+		sigaction(stops[i], &sa, NULL);
+
+	sa.sa_handler = on_crash;
+	sa.sa_flags = SA_RESETHAND | SA_NODEFER;
+	for (i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
+		sigaction(crashes[i], &sa, NULL);
+
+	/* A reader that goes away is a normal end, seen as EPIPE */
+	sa.sa_handler = SIG_IGN;
+	sa.sa_flags = 0;
+	sigaction(SIGPIPE, &sa, NULL);
+
+	return 0;
+}
+
+/* SA_RESTART, as all but poll(), which never is, can go on */
+void wait_take_requests(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_request;
+	sa.sa_flags = SA_RESTART;
+	sigaction(SIGUSR1, &sa, NULL);
+}
+
+bool wait_asked(void)
+{
+	bool was = asked;
+
+	if (was)
+		asked = 0;
+	return was;
+}
+
+bool wait_stopped(void)
+{
+	return stop_signal != 0;
+}
+
+int wait_signal(void)
+{
+	return stop_signal;
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+int wait_fd(int fd, short events, uint64_t timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = events },
+		{ .fd = stop_fd, .events = POLLIN },
+	};
+	int timeout = -1;
+	int ret;
+
+	if (timeout_ms)
+		timeout = timeout_ms > INT_MAX ? INT_MAX : (int)timeout_ms;
+
+	/* Only our own signals have handlers: to stop, or to tell how it goes */
+	ret = poll(fds, 2, timeout);
+	if (wait_stopped())
+		return -EINTR;
+	if (ret < 0 && errno == EINTR)
+		return -EAGAIN;
+	if (ret < 0)
+		return -errno;
+
+	return fds[0].revents ? 1 : 0;
+}
+
+void wait_look(int fd, int other, bool *ready, bool *other_ready)
+{
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = other, .events = POLLIN },
+	};
+	bool known = poll(fds, 2, 0) >= 0;
+
+	*ready = known && fds[0].revents;
+	*other_ready = known && fds[1].revents;
+}

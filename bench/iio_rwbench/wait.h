@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef RWBENCH_WAIT_H
+#define RWBENCH_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * SIGINT, SIGTERM and SIGHUP ask the run to end. A second one leaves at once,
+ * after calling @last_words, which must be async-signal-safe.
+ */
+int wait_init(void (*last_words)(void));
+
+/* From now on SIGUSR1 asks for a summary of the run that goes on */
+void wait_take_requests(void);
+
+/* Has anybody asked since the last time? */
+bool wait_asked(void);
+
+bool wait_stopped(void);
+int wait_signal(void);
+
+/*
+ * Waits until @fd has one of @events. Returns 1 when it has, 0 on timeout,
+ * -EINTR when the run shall end, -EAGAIN when somebody asked for a summary, or -errno.
+ * @timeout_ms 0 waits for ever.
+ */
+int wait_fd(int fd, short events, uint64_t timeout_ms);
+
+/*
+ * Without waiting: has @fd data, and has @other (-1: there is none)? In one system
+ * call. Nobody knows means no.
+ */
+void wait_look(int fd, int other, bool *ready, bool *other_ready);
+
+uint64_t now_ns(void);
+
+#endif
