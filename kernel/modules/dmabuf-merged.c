@@ -178,7 +178,7 @@ static void dmabuf_merged_unmap(struct dma_buf_attachment *attach,
 				struct sg_table *sgt,
 				enum dma_data_direction dir)
 {
-	dma_addr_t addr = sg_dma_address(sgt->sgl) & PAGE_MASK;
+	dma_addr_t addr = round_down(sg_dma_address(sgt->sgl), (dma_addr_t)PAGE_SIZE);
 	struct scatterlist *sg;
 	unsigned int i;
 
