@@ -12,7 +12,9 @@
  * the reader takes them: a plain benchmark run then measures the software.
  */
 
+#include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/iio/buffer-dmaengine.h>
 #include <linux/iio/iio.h>
@@ -27,6 +29,17 @@
 struct adc_dummy {
 	unsigned int frequency;
 };
+
+static unsigned int fail_start;
+module_param(fail_start, uint, 0644);
+MODULE_PARM_DESC(fail_start, "The next N times the buffer is enabled, the converter does not start");
+
+static unsigned int slow_flush_ms;
+module_param(slow_flush_ms, uint, 0644);
+MODULE_PARM_DESC(slow_flush_ms, "Time that it takes to flush the FIFO of the converter");
+
+/* Calls of the driver that are going on; there must be none once it is unbound */
+static atomic_t calls = ATOMIC_INIT(0);
 
 static int adc_dummy_read_raw(struct iio_dev *indio_dev,
 			      const struct iio_chan_spec *chan,
@@ -90,14 +103,47 @@ static int adc_dummy_preenable(struct iio_dev *indio_dev)
 	return dma_dummy_set_rate((u64)adc->frequency * indio_dev->scan_bytes);
 }
 
+/* After the transfers have been started */
+static int adc_dummy_postenable(struct iio_dev *indio_dev)
+{
+	if (!fail_start)
+		return 0;
+
+	fail_start--;
+
+	return -EIO;
+}
+
 static const struct iio_buffer_setup_ops adc_dummy_buffer_setup_ops = {
 	.preenable = adc_dummy_preenable,
+	.postenable = adc_dummy_postenable,
 };
+
+/* There is no FIFO, but this is what a reader calls who has too little */
+static int adc_dummy_flush(struct iio_dev *indio_dev, unsigned int count)
+{
+	unsigned int ms = READ_ONCE(slow_flush_ms);
+
+	if (ms) {
+		atomic_inc(&calls);
+		msleep(ms);
+		atomic_dec(&calls);
+	}
+
+	return 0;
+}
+
+/* What a driver has that needs its device is freed at this time */
+static void adc_dummy_gone(void *unused)
+{
+	WARN(atomic_read(&calls), "adc-dummy: unbound while it is being called\n");
+}
 
 static const struct iio_info adc_dummy_info = {
 	.read_raw = adc_dummy_read_raw,
 	.write_raw = adc_dummy_write_raw,
 	.write_raw_get_fmt = adc_dummy_write_raw_get_fmt,
+	.hwfifo_flush_to_buffer = adc_dummy_flush,
 };
 
 #define ADC_DUMMY_CHANNEL						\
@@ -139,6 +185,10 @@ static int adc_dummy_probe(struct platform_device *pdev)
 	indio_dev->num_channels = ARRAY_SIZE(adc_dummy_channels);
 	indio_dev->info = &adc_dummy_info;
 	indio_dev->setup_ops = &adc_dummy_buffer_setup_ops;
+
+	ret = devm_add_action(dev, adc_dummy_gone, NULL);
+	if (ret)
+		return ret;
 
 	ret = devm_iio_dmaengine_buffer_setup(dev, indio_dev, "rx");
 	if (ret)

@@ -211,6 +211,7 @@ struct dma_dummy_engine {
  * @delay_us: how long completions are held back
  * @refuse_prep: number of preparations to refuse
  * @fail: number of transfers to fail
+ * @fail_stop: number of times that terminating fails
  * @short_bytes: by how much the next transfer is to be short
  * @completed: number of completed transfers
  * @bytes: number of bytes transferred
@@ -238,6 +239,7 @@ struct dma_dummy {
 	u32 delay_us;
 	atomic_t refuse_prep;
 	atomic_t fail;
+	atomic_t fail_stop;
 	atomic_t short_bytes;
 
 	u64 completed;
@@ -254,6 +256,10 @@ MODULE_PARM_DESC(engine, "DMA_MEMCPY channel that moves the data on rx, e.g. dma
 static unsigned int fifo = SZ_64K;
 module_param(fifo, uint, 0444);
 MODULE_PARM_DESC(fifo, "Bytes that the FIFO of the source holds (default: 65536)");
+
+static unsigned int width = DMA_DUMMY_WIDTH;
+module_param(width, uint, 0444);
+MODULE_PARM_DESC(width, "Bus width in bytes that clients are told, 0 for an undefined one (default: 8)");
 
 static bool vec = true;
 module_param(vec, bool, 0444);
@@ -1181,6 +1187,10 @@ static int dma_dummy_terminate_all(struct dma_chan *chan)
 	unsigned long flags;
 	LIST_HEAD(head);
 
+	/* All goes on as if nobody had asked */
+	if (atomic_dec_if_positive(&dd->fail_stop) >= 0)
+		return -EIO;
+
 	spin_lock_irqsave(&dc->vc.lock, flags);
 	vchan_get_all_descriptors(&dc->vc, &head);
 	if (dc->active) {
@@ -1413,6 +1423,7 @@ static int dma_dummy_debugfs_init(struct device *dev, struct dma_dummy *dd)
 
 	debugfs_create_atomic_t("refuse_prep", 0644, root, &dd->refuse_prep);
 	debugfs_create_atomic_t("fail", 0644, root, &dd->fail);
+	debugfs_create_atomic_t("fail_stop", 0644, root, &dd->fail_stop);
 	debugfs_create_file_unsafe("short_bytes", 0644, root, dd,
 				   &dma_dummy_short_fops);
 	debugfs_create_file_unsafe("stall", 0644, root, dd,
@@ -1556,8 +1567,8 @@ static int dma_dummy_register(struct device *dev, struct dma_dummy *dd)
 	dma_cap_set(DMA_SLAVE, dma->cap_mask);
 	dma_cap_set(DMA_CYCLIC, dma->cap_mask);
 	dma_cap_set(DMA_PRIVATE, dma->cap_mask);
-	dma->src_addr_widths = BIT(DMA_SLAVE_BUSWIDTH_8_BYTES);
-	dma->dst_addr_widths = BIT(DMA_SLAVE_BUSWIDTH_8_BYTES);
+	dma->src_addr_widths = BIT(width);
+	dma->dst_addr_widths = BIT(width);
 	dma->directions = BIT(DMA_DEV_TO_MEM) | BIT(DMA_MEM_TO_DEV);
 	dma->residue_granularity = DMA_RESIDUE_GRANULARITY_BURST;
 	dma->filter.map = dma_dummy_map;

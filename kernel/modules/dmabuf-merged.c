@@ -71,6 +71,10 @@ static const struct kernel_param_ops slow_map_ms_ops = {
 module_param_cb(slow_map_ms, &slow_map_ms_ops, &slow_map_ms, 0644);
 MODULE_PARM_DESC(slow_map_ms, "Time that mapping takes, at most: it ends when this becomes 0");
 
+static unsigned int shift;
+module_param(shift, uint, 0644);
+MODULE_PARM_DESC(shift, "DMA addresses of a mapping are so many bytes off, less than a page");
+
 static struct dma_resv dmabuf_merged_resv;
 static bool shared_resv;
 module_param(shared_resv, bool, 0644);
@@ -164,6 +168,7 @@ static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 		if (i)
 			sg_dma_address(sg) = DMA_MAPPING_ERROR;
 	}
+	sg_dma_address(sgt->sgl) += READ_ONCE(shift) % PAGE_SIZE;
 	sgt->nents = 1;
 
 	return sgt;
@@ -173,7 +178,7 @@ static void dmabuf_merged_unmap(struct dma_buf_attachment *attach,
 				struct sg_table *sgt,
 				enum dma_data_direction dir)
 {
-	dma_addr_t addr = sg_dma_address(sgt->sgl);
+	dma_addr_t addr = round_down(sg_dma_address(sgt->sgl), (dma_addr_t)PAGE_SIZE);
 	struct scatterlist *sg;
 	unsigned int i;
 

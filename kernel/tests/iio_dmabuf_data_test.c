@@ -98,6 +98,97 @@ TEST_F(read, in_order_at_every_enable)
 	}
 }
 
+/*
+ * A scan whose size is no power of two: neither half the buffer nor what the engine can
+ * transfer is a multiple of it.
+ */
+FIXTURE(read_scan) {
+	struct iio_dut dut;
+	unsigned int scan_bytes;
+};
+
+FIXTURE_SETUP(read_scan)
+{
+	char attr[128];
+
+	dut_setup(_metadata, &self->dut, 0);
+	if (self->dut.num_channels < 4 || self->dut.align < 2)
+		SKIP_SETUP("%s has %u channels, and takes multiples of %u bytes",
+			   dut_name(), self->dut.num_channels, self->dut.align);
+	snprintf(attr, sizeof(attr), "buffer0/%s",
+		 self->dut.channel[self->dut.num_channels - 1]);
+	ASSERT_EQ(0, dut_attr_write(&self->dut, attr, "0"));
+	self->scan_bytes = self->dut.scan_bytes / self->dut.num_channels *
+			   (self->dut.num_channels - 1);
+}
+
+FIXTURE_TEARDOWN(read_scan)
+{
+	dut_teardown(_metadata, &self->dut);
+}
+
+TEST_F(read_scan, whole_scans_only)
+{
+	unsigned int scan = self->scan_bytes, i;
+	char data[4096];
+	ssize_t ret;
+
+	ASSERT_EQ(0, dut_attr_write(&self->dut, "buffer0/length", "100"));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	for (i = 0; i < 64; i++) {
+		/* Also one scan at a time, up to the end of a block */
+		ret = read(self->dut.fd, data, i & 32 ? scan : sizeof(data));
+		ASSERT_LE((int)scan, ret) {
+			TH_LOG("read() no. %u: %zd, %s", i, ret, strerror(errno));
+		}
+		ASSERT_EQ(0, ret % scan);
+	}
+}
+
+/* The rest of a transfer that ended in the middle of a scan is dropped. */
+TEST_F(read_scan, short_transfer_ends_with_a_whole_scan)
+{
+	unsigned int scan = self->scan_bytes, i;
+	char data[4096];
+	ssize_t ret;
+
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_attr_write(&self->dut, "buffer0/length", "100"));
+	ASSERT_EQ(0, fault_set("short_bytes", 8));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	for (i = 0; i < 8; i++) {
+		ret = read(self->dut.fd, data, sizeof(data));
+		ASSERT_LE((int)scan, ret);
+		ASSERT_EQ(0, ret % scan);
+	}
+	EXPECT_EQ(0, fault_get("short_bytes"));
+}
+
+TEST_F(read_scan, less_than_the_engine_can_do_is_einval_at_enable)
+{
+	struct block blk;
+
+	ASSERT_EQ(0, dut_attr_write(&self->dut, "buffer0/length", "2"));
+	EXPECT_EQ(-EINVAL, dut_enable(&self->dut));
+	EXPECT_FALSE(dut_enabled(&self->dut));
+
+	/* The length is one of read(), and means nothing to DMABUFs. */
+	ASSERT_EQ(0, block_alloc(&blk, 16384));
+	if (!iio_attach(self->dut.fd, blk.fd)) {
+		ASSERT_EQ(0, dut_enable(&self->dut));
+		test_cmd_enqueue(self->dut.fd, blk.fd, blk.size);
+		EXPECT_TRUE(block_wait(&blk, WAIT_MS));
+		ASSERT_EQ(0, dut_disable(&self->dut));
+		test_cmd_detach(self->dut.fd, blk.fd);
+	}
+	block_free(&blk);
+
+	ASSERT_EQ(0, dut_attr_write(&self->dut, "buffer0/length", "100"));
+	EXPECT_EQ(0, dut_enable(&self->dut));
+}
+
 /* ---------------------------------------------------------------- DMABUF */
 
 #define NUM_BLOCKS	4

@@ -322,6 +322,104 @@ TEST_F(fault, descriptors_all_come_back)
 
 /* ---------------------------------------------------------------- read() */
 
+/* ------------------------------------------- a converter that does not start */
+
+/* Enables, which fails after the transfers have been started */
+static void fail_to_start(struct __test_metadata *_metadata,
+			  const struct iio_dut *dut)
+{
+	ASSERT_EQ(0, adc_set("fail_start", 1));
+	EXPECT_EQ(-EIO, dut_enable(dut));
+	EXPECT_FALSE(dut_enabled(dut));
+}
+
+TEST_F(fault, failed_enable_leaves_blocks_queued)
+{
+	int fence[NUM_BLOCKS], i;
+
+	for (i = 0; i < NUM_BLOCKS; i++) {
+		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
+		fence[i] = fence_export(&self->blk[i]);
+	}
+	/* Held back, so that none of them is through before the enable fails */
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	fail_to_start(_metadata, &self->dut);
+	fail_to_start(_metadata, &self->dut);
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		EXPECT_EQ(0, fence_status(fence[i]));
+	test_err_enqueue(EBUSY, self->dut.fd, self->blk[0].fd, SIZE);
+
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	for (i = 0; i < NUM_BLOCKS; i++) {
+		EXPECT_EQ(1, fence_wait(fence[i], WAIT_MS));
+		close(fence[i]);
+	}
+}
+
+TEST_F(fault, failed_enable_keeps_the_order)
+{
+	bool started = false;
+	uint32_t next;
+	int i;
+
+	for (i = NUM_BLOCKS - 1; i >= 0; i--)
+		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	fail_to_start(_metadata, &self->dut);
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	for (i = NUM_BLOCKS - 1; i >= 0; i--) {
+		ASSERT_TRUE(block_wait(&self->blk[i], WAIT_MS));
+		ASSERT_EQ(0, block_begin_read(&self->blk[i]));
+		EXPECT_COUNTER(self->blk[i].map, SIZE, &next, &started);
+		EXPECT_EQ(0, block_end_read(&self->blk[i]));
+	}
+}
+
+TEST_F(fault, failed_enable_and_detach_is_ecanceled)
+{
+	int fence;
+
+	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
+	fence = fence_export(&self->blk[0]);
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	fail_to_start(_metadata, &self->dut);
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	test_cmd_detach(self->dut.fd, self->blk[0].fd);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
+	close(fence);
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &self->blk[1]);
+}
+
+/* -------------------------------------------- a controller that does not stop */
+
+/* It goes on to write: the block belongs to it until it says that it is done. */
+TEST_F(fault, transfer_that_cannot_be_stopped_stays_pending)
+{
+	int fence;
+
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
+	fence = fence_export(&self->blk[0]);
+	ASSERT_GE(fence, 0);
+
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, dut_disable(&self->dut));
+	EXPECT_EQ(0, fault_get("fail_stop"));
+	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
+	dut_nonblock(&self->dut, true);
+	test_err_enqueue(EAGAIN, self->dut.fd, self->blk[0].fd, SIZE);
+
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &self->blk[0]);
+	close(fence);
+}
+
 FIXTURE(read_fault) {
 	struct iio_dut dut;
 };
@@ -345,6 +443,28 @@ TEST_F(read_fault, stalled_nonblocking_read_is_eagain)
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	dut_nonblock(&self->dut, true);
 	EXPECT_ERRNO(EAGAIN, read(self->dut.fd, data, sizeof(data)));
+}
+
+TEST_F(read_fault, works_again_after_a_disable_that_did_not_stop)
+{
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, dut_disable(&self->dut));
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	expect_read_mode_works(_metadata, &self->dut);
+}
+
+TEST_F(read_fault, works_again_after_a_failed_enable)
+{
+	if (!self->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	fail_to_start(_metadata, &self->dut);
+	expect_read_mode_works(_metadata, &self->dut);
 }
 
 TEST_F(read_fault, works_again_after_a_stalled_disable)

@@ -390,7 +390,7 @@ TEST_F(mainline, g08_close_unmaps_for_a_device_that_was_freed)
 	ASSERT_EQ(0, module_unload("adc_dummy"));
 	EXPECT_TRUE(wait_until(!module_unload("dma_dummy"), WAIT_MS));
 	dut_close_fd(&b->dut);
-	ASSERT_TRUE(modules_reload(&b->dut, engine, true));
+	ASSERT_TRUE(modules_reload(&b->dut, engine, ""));
 }
 
 static bool lockdep_is_on(void)
@@ -482,7 +482,7 @@ TEST_F_TIMEOUT(mainline, g11_worker_outlives_the_modules, 60)
 		dut_close_fd(&b->dut);
 		ASSERT_EQ(0, module_unload("adc_dummy"));
 		EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
-		ASSERT_TRUE(modules_reload(&b->dut, engine, true));
+		ASSERT_TRUE(modules_reload(&b->dut, engine, ""));
 		open_again(_metadata, b);
 	}
 }
@@ -615,11 +615,11 @@ TEST_F(mainline, g16_attach_succeeds_without_vectors)
 
 	modules_engine(engine, sizeof(engine));
 	dut_close_fd(&b->dut);
-	EXPECT_TRUE(modules_reload(&b->dut, engine, false));
+	EXPECT_TRUE(modules_reload(&b->dut, engine, "vec=N"));
 	b->dut.fd = dut_open_fd(&b->dut);
 	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
 	dut_close_fd(&b->dut);
-	ASSERT_TRUE(modules_reload(&b->dut, engine, true));
+	ASSERT_TRUE(modules_reload(&b->dut, engine, ""));
 	open_again(_metadata, b);
 }
 
@@ -643,6 +643,11 @@ TEST_F(mainline, g17_nonblocking_enqueue_cannot_be_told_to_retry)
 
 	dut_nonblock(&b->dut, true);
 	EXPECT_ERRNO(EAGAIN, enqueue(b, 0));
+	EXPECT_ERRNO(EAGAIN, enqueue(b, 1));
+
+	/* Nothing to wait for: what is queued may wait for the caller. */
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	ASSERT_EQ(0, enqueue(b, 1));
 	EXPECT_ERRNO(EBUSY, enqueue(b, 1));
 }
 

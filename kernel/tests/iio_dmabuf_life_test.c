@@ -1240,6 +1240,85 @@ TEST_F(unbind, under_attach_that_maps)
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
 }
 
+static int get_fd(void *arg)
+{
+	int fd = 0;
+
+	return ioctl(*(int *)arg, IIO_BUFFER_GET_FD_IOCTL, &fd);
+}
+
+/* The removal waits for somebody; nobody else has to wait for the removal. */
+TEST_F(unbind, others_are_enodev_at_once)
+{
+	struct bufs *b = &self->b;
+	struct sleeper attach, removal, other;
+	int dev;
+
+	if (!merged_exists())
+		SKIP(return, "no exporter that is slow on request (dmabuf_merged.ko)");
+	dev = open(b->dut.node, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(dev, 0);
+	block_free(&b->blk[0]);
+	ASSERT_EQ(0, block_wrap(&b->blk[0], merged_alloc(SIZE), SIZE));
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", 2 * WAIT_MS));
+	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
+	self->old = b->dut;
+	self->unbound = true;
+	EXPECT_TRUE(sleeper_start(&removal, unbind_device, b));
+	sleeper_start(&other, get_fd, &dev);
+	EXPECT_TRUE(wait_until(other.done, AT_ONCE_MS));
+	EXPECT_FALSE(removal.done);
+	EXPECT_FALSE(attach.done);
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
+	ASSERT_TRUE(sleeper_join(&other, WAIT_MS));
+	EXPECT_EQ(-1, other.ret);
+	EXPECT_EQ(ENODEV, other.err);
+	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	b->dut.fd = -1;
+	ASSERT_TRUE(sleeper_join(&attach, WAIT_MS));
+	close(dev);
+	rebind(_metadata, self);
+}
+
+/* A driver that is being called cannot go, the dummy one warns of it. */
+TEST_F(unbind, waits_for_a_reader_in_the_driver)
+{
+	struct bufs *b = &self->b, copy;
+	struct sleeper s;
+	uint64_t start;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, adc_set("slow_flush_ms", 1000));
+	copy = *b;
+	start = now_ms();
+	ASSERT_TRUE(sleeper_start(&s, read_block, &copy));
+	unbind(_metadata, self);
+	EXPECT_LE(500, now_ms() - start);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+	adc_set("slow_flush_ms", 0);
+}
+
+TEST_F(unbind, wakes_enqueue_that_waits_for_its_own_transfer)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s = { };
+
+	attach_all(_metadata, b);
+	close(stall(_metadata, b, 1));
+	unbind_under_enqueue(_metadata, self, &s);
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+	EXPECT_TRUE(block_wait(&b->blk[1], WAIT_MS));
+}
+
 TEST_F(unbind, cpu_access_goes_on)
 {
 	struct bufs *b = &self->b;
@@ -1303,10 +1382,10 @@ FIXTURE_SETUP(modules)
 }
 
 /* The device anew, with the buffer open and all channels */
-static bool modules_renew(FIXTURE_DATA(modules) *self, bool vec)
+static bool modules_renew(FIXTURE_DATA(modules) *self, const char *param)
 {
 	dut_close_fd(&self->b.dut);
-	if (!modules_reload(&self->b.dut, self->engine, vec))
+	if (!modules_reload(&self->b.dut, self->engine, param))
 		return false;
 
 	dut_scan_all(&self->b.dut);
@@ -1318,7 +1397,7 @@ static bool modules_renew(FIXTURE_DATA(modules) *self, bool vec)
 FIXTURE_TEARDOWN(modules)
 {
 	if (self->reload)
-		modules_renew(self, true);
+		modules_renew(self, "");
 	bufs_teardown(_metadata, &self->b);
 }
 
@@ -1337,7 +1416,7 @@ TEST_F(modules, unload_with_blocks_in_flight)
 	test_err_enqueue(ENODEV, b->dut.fd, b->blk[2].fd, SIZE);
 	close(fence);
 
-	ASSERT_TRUE(modules_renew(self, true));
+	ASSERT_TRUE(modules_renew(self, ""));
 	self->reload = false;
 	expect_dmabuf_mode_works(_metadata, &b->dut);
 	expect_read_mode_works(_metadata, &b->dut);
@@ -1352,10 +1431,22 @@ TEST_F(modules, attach_without_vectors_is_eperm)
 	struct bufs *b = &self->b;
 
 	self->reload = true;
-	ASSERT_TRUE(modules_renew(self, false));
+	ASSERT_TRUE(modules_renew(self, "vec=N"));
 	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
 	expect_read_mode_works(_metadata, &b->dut);
 	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
+}
+
+/* Some drivers say that the width of their bus is undefined, which is 0. */
+TEST_F(modules, undefined_width_is_no_restriction)
+{
+	struct bufs *b = &self->b;
+
+	self->reload = true;
+	ASSERT_TRUE(modules_renew(self, "width=0"));
+	EXPECT_TRUE(dut_attr_is(&b->dut, "buffer0/length_align_bytes", "1"));
+	expect_read_mode_works(_metadata, &b->dut);
+	expect_dmabuf_mode_works(_metadata, &b->dut);
 }
 
 /* ---------------------------------------------------------------- suspend */

@@ -919,7 +919,7 @@ static bool unload_modules(FIXTURE_DATA(stress_unbind) *self,
 
 static bool load_modules(FIXTURE_DATA(stress_unbind) *self, struct iio_dut *dut)
 {
-	return modules_reload(dut, self->engine, true);
+	return modules_reload(dut, self->engine, "");
 }
 
 /* The device is gone, and all its mappings with it. */

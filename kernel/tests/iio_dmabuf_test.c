@@ -452,6 +452,21 @@ TEST_F(attach_merged, mapping_shorter_than_the_dmabuf_is_einval)
 	test_err_attach(EINVAL, b->dut.fd, self->m.fd);
 }
 
+/* libiio falls back to read() upon EPERM at ATTACH, and upon nothing else. */
+TEST_F(attach_merged, mapping_that_the_engine_cannot_do_is_eperm)
+{
+	struct bufs *b = &self->bufs;
+
+	if (b->dut.align < 2)
+		SKIP(return, "this engine takes every address");
+
+	ASSERT_EQ(0, merged_set("shift", b->dut.align / 2));
+	test_err_attach(EPERM, b->dut.fd, self->m.fd);
+	expect_nothing_left(_metadata, self);
+	ASSERT_EQ(0, merged_set("shift", b->dut.align));
+	test_cmd_attach(b->dut.fd, self->m.fd);
+}
+
 /* Mapped well, and refused after that: this has to be taken back too. */
 TEST_F(attach_merged, short_mapping_leaves_nothing_behind)
 {
@@ -595,8 +610,9 @@ TEST_F(enqueue, unknown_flag_is_einval)
 	int bit;
 
 	for (bit = 1; bit < 32; bit++)
-		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->a.fd, SIZE,
-						       1u << bit));
+		if (1u << bit != IIO_BUFFER_DMABUF_REPORT)
+			EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->a.fd,
+							       SIZE, 1u << bit));
 }
 
 TEST_F(enqueue, cyclic_is_einval)
@@ -841,24 +857,117 @@ FIXTURE_TEARDOWN(enqueue_stalled)
 	bufs_teardown(_metadata, &self->bufs);
 }
 
-TEST_F(enqueue_stalled, in_flight_is_ebusy_at_once)
+static int enqueue_a(void *arg)
+{
+	struct bufs *b = arg;
+
+	return iio_enqueue(b->dut.fd, b->a.fd, SIZE);
+}
+
+static void nop_handler(int sig)
+{
+}
+
+TEST_F(enqueue_stalled, in_flight_with_nonblock_is_eagain)
 {
 	struct bufs *b = &self->bufs;
 	int fence = fence_export(&b->a);
-	uint64_t start = now_ms();
 
 	ASSERT_GE(fence, 0);
-	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
-	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
-
 	dut_nonblock(&b->dut, true);
-	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
+	test_err_enqueue(EAGAIN, b->dut.fd, b->a.fd, SIZE);
 
 	EXPECT_EQ(0, fence_status(fence));
 	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	expect_transfer(_metadata, &b->dut, &b->a);
 	close(fence);
+}
+
+TEST_F(enqueue_stalled, in_flight_is_waited_for)
+{
+	struct bufs *b = &self->bufs;
+	int fence = fence_export(&b->a);
+	struct sleeper s;
+
+	ASSERT_GE(fence, 0);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
+	EXPECT_EQ(0, fence_status(fence));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	EXPECT_EQ(1, fence_status(fence));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+	close(fence);
+}
+
+/* Everybody else goes on meanwhile. */
+TEST_F(enqueue_stalled, wait_for_the_own_transfer_holds_no_lock)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+	uint64_t start;
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
+	start = now_ms();
+	EXPECT_FALSE(block_wait(&b->a, 0));
+	test_cmd_enqueue(b->dut.fd, b->b.fd, SIZE);
+	test_cmd_detach(b->dut.fd, b->b.fd);
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+	EXPECT_FALSE(s.done);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+}
+
+TEST_F(enqueue_stalled, signal_ends_the_wait_for_the_own_transfer)
+{
+	struct sigaction sa = { .sa_handler = nop_handler };
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EINTR, s.err);
+	EXPECT_FALSE(block_wait(&b->a, 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+TEST_F(enqueue_stalled, detach_ends_the_wait_for_the_own_transfer)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
+	test_cmd_detach(b->dut.fd, b->b.fd);
+	EXPECT_FALSE(wait_until(s.done, QUIET_MS));
+	test_cmd_detach(b->dut.fd, b->a.fd);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EPERM, s.err);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+/* The transfer is aborted, and the block queued for the next enable. */
+TEST_F(enqueue_stalled, disable_ends_the_wait_for_the_own_transfer)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	EXPECT_FALSE(block_wait(&b->a, 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
 }
 
 TEST_F(enqueue_stalled, attach_of_a_block_in_flight_is_ebusy)
@@ -978,10 +1087,6 @@ TEST_F(enqueue_foreign, is_waited_for)
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
 }
 
-static void nop_handler(int sig)
-{
-}
-
 TEST_F(enqueue_foreign, signal_is_eintr_and_changes_nothing)
 {
 	struct sigaction sa = { .sa_handler = nop_handler };
@@ -1077,7 +1182,6 @@ TEST_F(enqueue_foreign, the_wait_holds_no_lock)
 	EXPECT_FALSE(block_wait(&b->b, 0));	/* the reservation lock */
 	test_cmd_attach(b->dut.fd, self->c.fd);	/* the list of blocks */
 	test_cmd_enqueue(b->dut.fd, self->c.fd, SIZE);	/* the queue */
-	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
 	test_cmd_detach(b->dut.fd, self->c.fd);
 	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
 	EXPECT_FALSE(s.done);
@@ -1106,6 +1210,175 @@ TEST_F(enqueue_foreign, two_waiters_one_wins)
 	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
+}
+
+/* ----------------- enqueue, somebody else's transfer that has not been started */
+
+/*
+ * Block a waits for the enable. Its fence is imported into block b, as if b were attached
+ * to two buffers: the caller may be the one who would have to enable the other one.
+ */
+FIXTURE(enqueue_behind_queued) {
+	struct bufs bufs;
+};
+
+FIXTURE_SETUP(enqueue_behind_queued)
+{
+	struct bufs *b = &self->bufs;
+	int fence;
+
+	bufs_setup(_metadata, b, 0);
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	test_cmd_attach(b->dut.fd, b->b.fd);
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	fence = fence_export(&b->a);
+	ASSERT_GE(fence, 0);
+	if (fence_import(&b->b, fence))
+		SKIP_SETUP("kernel cannot import a fence into a dma-buf");
+	close(fence);
+}
+
+FIXTURE_TEARDOWN(enqueue_behind_queued)
+{
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+TEST_F(enqueue_behind_queued, is_ebusy_at_once)
+{
+	struct bufs *b = &self->bufs;
+	uint64_t start = now_ms();
+
+	test_err_enqueue(EBUSY, b->dut.fd, b->b.fd, SIZE);
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+	dut_nonblock(&b->dut, true);
+	test_err_enqueue(EBUSY, b->dut.fd, b->b.fd, SIZE);
+}
+
+TEST_F(enqueue_behind_queued, works_once_that_has_ended)
+{
+	struct bufs *b = &self->bufs;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
+	expect_transfer(_metadata, &b->dut, &b->b);
+}
+
+/* ------------------------------------------ enqueue, an importer that never rests */
+
+/*
+ * An importer of block a that has always a fence pending, and the next ones added before
+ * that signals. They signal one after the other, whoever has which lock.
+ */
+FIXTURE(enqueue_restless) {
+	struct bufs bufs;
+	int timeline;
+	volatile bool stop;
+	volatile unsigned int added, signalled;
+	pthread_t add, signal;
+};
+
+#define AHEAD	8	/* fences */
+
+static int add_fence(FIXTURE_DATA(enqueue_restless) *self)
+{
+	int fence = sw_sync_fence(self->timeline, self->added + 1), ret;
+
+	if (fence < 0)
+		return -1;
+
+	ret = fence_import(&self->bufs.a, fence);
+	close(fence);
+	if (!ret)
+		self->added++;
+
+	return ret;
+}
+
+static void *add_fences(void *arg)
+{
+	FIXTURE_DATA(enqueue_restless) *self = arg;
+
+	while (!self->stop) {
+		while (self->added < self->signalled + AHEAD && !add_fence(self))
+			;
+		usleep(500);
+	}
+
+	return NULL;
+}
+
+static void *signal_fences(void *arg)
+{
+	FIXTURE_DATA(enqueue_restless) *self = arg;
+
+	while (!self->stop) {
+		usleep(2000);
+		if (self->signalled < self->added) {
+			sw_sync_inc(self->timeline, 1);
+			self->signalled++;
+		}
+	}
+
+	return NULL;
+}
+
+FIXTURE_SETUP(enqueue_restless)
+{
+	struct bufs *b = &self->bufs;
+
+	bufs_setup(_metadata, b, 0);
+	self->timeline = sw_sync_open();
+	if (self->timeline < 0)
+		SKIP_SETUP("no CONFIG_SW_SYNC");
+	test_cmd_attach(b->dut.fd, b->a.fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	if (add_fence(self))
+		SKIP_SETUP("kernel cannot import a fence into a dma-buf");
+}
+
+FIXTURE_TEARDOWN(enqueue_restless)
+{
+	self->stop = true;
+	if (self->signalled) {
+		pthread_join(self->add, NULL);
+		pthread_join(self->signal, NULL);
+	}
+	close(self->timeline);
+	bufs_teardown(_metadata, &self->bufs);
+}
+
+TEST_F(enqueue_restless, gets_its_turn)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&self->add, NULL, add_fences, self));
+	ASSERT_TRUE(wait_until(self->added == AHEAD, WAIT_MS));
+	ASSERT_EQ(0, pthread_create(&self->signal, NULL, signal_fences, self));
+	ASSERT_TRUE(wait_until(self->signalled > 2, WAIT_MS));
+	for (i = 0; i < 5; i++) {
+		sleeper_start(&s, enqueue_a, b);
+		ASSERT_TRUE(sleeper_join(&s, AT_ONCE_MS));
+		ASSERT_EQ(0, s.ret) {
+			TH_LOG("ENQUEUE: errno %d", s.err);
+		}
+	}
+	EXPECT_LT(5, self->signalled);
+}
+
+/* As long as mainline waits, and no longer */
+TEST_F(enqueue_restless, one_fence_is_waited_for_5_s)
+{
+	struct bufs *b = &self->bufs;
+	uint64_t start = now_ms();
+
+	test_err_enqueue(EBUSY, b->dut.fd, b->a.fd, SIZE);
+	EXPECT_LT(4000, (int)(now_ms() - start));
+	EXPECT_GT(10000, (int)(now_ms() - start));
+	EXPECT_EQ(0, sw_sync_inc(self->timeline, 1));
+	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
 }
 
 /* ------------------------------------------- reservation lock held by others */

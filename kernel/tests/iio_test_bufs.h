@@ -123,15 +123,15 @@ static inline void modules_engine(char *engine, size_t size)
 }
 
 /*
- * Both dummies anew, the DMA controller with or without the vector call. Finds the
- * device that comes up.
+ * Both dummies anew, with one more parameter for the DMA controller. Finds the device
+ * that comes up.
  */
 static inline bool modules_reload(struct iio_dut *dut, const char *engine,
-				  bool vec)
+				  const char *param)
 {
 	char params[128];
 
-	snprintf(params, sizeof(params), "vec=%d%s%s", vec,
+	snprintf(params, sizeof(params), "%s%s%s", param,
 		 engine[0] ? " engine=" : "", engine);
 
 	module_unload("adc_dummy");

@@ -43,6 +43,19 @@ struct iio_dmabuf {
 #define IIO_BUFFER_DMABUF_ENQUEUE_IOCTL		_IOW('i', 0x94, struct iio_dmabuf)
 #endif
 
+/* Of the last patches of the series, which may be left out */
+#ifndef IIO_BUFFER_DMABUF_REPORT
+struct iio_dmabuf_report {
+	__u32 fd;
+	__s32 error;
+	__u64 seqno;
+	__u64 bytes_used;
+	__u64 reserved[3];
+};
+
+#define IIO_BUFFER_DMABUF_REPORT		(1 << 1)
+#endif
+
 #ifndef DMA_BUF_IOCTL_EXPORT_SYNC_FILE
 struct dma_buf_export_sync_file {
 	__u32 flags;
@@ -188,13 +201,28 @@ static inline long long fault_get(const char *name)
 static inline void fault_reset(void)
 {
 	static const char * const faults[] = {
-		"stall", "rate", "refuse_prep", "fail", "short_bytes",
-		"delay_us",
+		"stall", "rate", "refuse_prep", "fail", "fail_stop",
+		"short_bytes", "delay_us",
 	};
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(faults); i++)
 		fault_set(faults[i], 0);
+}
+
+/* Those of the dummy ADC on it */
+
+#define ADC_DIR		"/sys/module/adc_dummy/parameters/"
+
+static inline int adc_set(const char *name, unsigned int val)
+{
+	return lever_set(ADC_DIR, name, val);
+}
+
+static inline void adc_reset(void)
+{
+	adc_set("fail_start", 0);
+	adc_set("slow_flush_ms", 0);
 }
 
 /* ---------------------------------------- faults of the emulated board */
@@ -231,6 +259,7 @@ static inline void merged_reset(void)
 	merged_set("slow_map_ms", 0);
 	merged_set("fail_map", 0);
 	merged_set("short_table", 0);
+	merged_set("shift", 0);
 	merged_set("shared_resv", 0);
 }
 
@@ -439,10 +468,12 @@ static inline bool dut_stalled(const struct iio_dut *dut)
 /* No faults any more, and nothing held back */
 static inline void dut_reset_faults(const struct iio_dut *dut)
 {
-	if (dut->faults)
+	if (dut->faults) {
 		fault_reset();
-	else if (dut->stall)
+		adc_reset();
+	} else if (dut->stall) {
 		board_reset();
+	}
 }
 
 /* Returns the buffer's fd, or -errno */
@@ -652,6 +683,7 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 		dut_unbind(dut);
 		ASSERT_TRUE(dut_rebind(dut));
 	}
+	dut_reset_faults(dut);
 	ASSERT_EQ(0, dut_disable(dut));
 
 	ASSERT_EQ(0, dut_attr_read(dut, "buffer0/length", dut->saved_length,
@@ -983,13 +1015,34 @@ static inline int sw_sync_fence(int timeline, unsigned int value)
 		data.fence;
 }
 
-/* 0 pending, 1 signalled, < 0 signalled with this error */
+#define SW_SYNC_IOC_INC	_IOW('W', 1, __u32)
+
+static inline int sw_sync_inc(int timeline, __u32 by)
+{
+	return ioctl(timeline, SW_SYNC_IOC_INC, &by);
+}
+
+#define MAX_FENCES	8
+
+/*
+ * 0 pending, 1 signalled, < 0 signalled with this error. A sync file of more than one
+ * fence tells an error only to those who ask for each of them.
+ */
 static inline int fence_status(int fence)
 {
-	struct sync_file_info info = { .num_fences = 0 };
+	struct sync_fence_info fences[MAX_FENCES] = { 0 };
+	struct sync_file_info info = {
+		.num_fences = MAX_FENCES,
+		.sync_fence_info = (uintptr_t)fences,
+	};
+	unsigned int i;
 
 	if (ioctl(fence, SYNC_IOC_FILE_INFO, &info))
 		return -EBADF;
+
+	for (i = 0; i < info.num_fences; i++)
+		if (fences[i].status < 0)
+			return fences[i].status;
 
 	return info.status;
 }

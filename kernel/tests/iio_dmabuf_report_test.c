@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reports: how each transfer has ended, read from the buffer. The last patches of the
+ * series; on a kernel without them all of this is skipped.
+ */
+#include "iio_test_bufs.h"
+
+FIXTURE(report) {
+	struct bufs b;
+};
+
+FIXTURE_SETUP(report)
+{
+	struct bufs *b = &self->b;
+
+	bufs_setup(_metadata, b, 0);
+	attach_all(_metadata, b);
+	if (iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE,
+			      IIO_BUFFER_DMABUF_REPORT))
+		SKIP_SETUP("kernel without reports of transfers");
+
+	/* As it was: nothing queued, nothing counted */
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	attach_all(_metadata, b);
+}
+
+FIXTURE_TEARDOWN(report)
+{
+	bufs_teardown(_metadata, &self->b);
+}
+
+static int enqueue_report(const struct bufs *b, int i)
+{
+	return iio_enqueue_flags(b->dut.fd, b->blk[i].fd, SIZE,
+				 IIO_BUFFER_DMABUF_REPORT);
+}
+
+static bool readable(const struct bufs *b, int ms)
+{
+	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN };
+
+	return poll(&pfd, 1, ms) == 1 && pfd.revents == POLLIN;
+}
+
+static void expect_report(struct __test_metadata *_metadata,
+			  const struct bufs *b, int i, unsigned int seqno,
+			  int error, size_t bytes)
+{
+	struct iio_dmabuf_report report = { };
+
+	ASSERT_TRUE(readable(b, WAIT_MS));
+	ASSERT_EQ(sizeof(report), read(b->dut.fd, &report, sizeof(report)));
+	EXPECT_EQ(b->blk[i].fd, report.fd);
+	EXPECT_EQ(seqno, report.seqno);
+	EXPECT_EQ(error, report.error);
+	EXPECT_EQ(bytes, report.bytes_used);
+	EXPECT_EQ(0, report.reserved[0] | report.reserved[1] |
+		     report.reserved[2]);
+}
+
+static void expect_nothing(struct __test_metadata *_metadata,
+			   const struct bufs *b)
+{
+	struct iio_dmabuf_report report;
+
+	EXPECT_FALSE(readable(b, QUIET_MS));
+	dut_nonblock(&b->dut, true);
+	EXPECT_ERRNO(EAGAIN, read(b->dut.fd, &report, sizeof(report)));
+	dut_nonblock(&b->dut, false);
+}
+
+TEST_F(report, tells_block_bytes_and_number)
+{
+	struct bufs *b = &self->b;
+	unsigned int i;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue_report(b, i));
+	expect_nothing(_metadata, b);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		expect_report(_metadata, b, i, i + 1, 0, SIZE);
+	expect_nothing(_metadata, b);
+}
+
+/* One descriptor to wait on, for as many blocks as one likes */
+TEST_F(report, paces_a_stream)
+{
+	struct bufs *b = &self->b;
+	unsigned int i;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue_report(b, i));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < 100; i++) {
+		expect_report(_metadata, b, i % NUM_BLOCKS, i + 1, 0, SIZE);
+		ASSERT_EQ(0, enqueue_report(b, i % NUM_BLOCKS));
+	}
+}
+
+TEST_F(report, many_are_read_at_once)
+{
+	struct iio_dmabuf_report reports[NUM_BLOCKS + 1];
+	struct bufs *b = &self->b;
+	unsigned int i;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue_report(b, i));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_TRUE(block_wait(&b->blk[NUM_BLOCKS - 1], WAIT_MS));
+	ASSERT_EQ(NUM_BLOCKS * sizeof(reports[0]),
+		  read(b->dut.fd, reports, sizeof(reports) - 1));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		EXPECT_EQ(i + 1, reports[i].seqno);
+}
+
+/* Who sees the end of the transfer finds its report. */
+TEST_F(report, is_there_when_the_fence_has_signalled)
+{
+	struct bufs *b = &self->b;
+	int i;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, enqueue_report(b, 0));
+		ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+		ASSERT_TRUE(readable(b, 0));
+		expect_report(_metadata, b, 0, i + 1, 0, SIZE);
+	}
+}
+
+/* A sync file that is exported after the fact says that all is well. */
+TEST_F(report, of_a_failed_transfer_is_eio_whenever_it_is_read)
+{
+	struct bufs *b = &self->b;
+	int fence;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, fault_set("fail", 1));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	fence = fence_export(&b->blk[0]);
+	ASSERT_GE(fence, 0);
+	EXPECT_EQ(1, fence_status(fence));
+	close(fence);
+	expect_report(_metadata, b, 0, 1, -EIO, 0);
+}
+
+TEST_F(report, of_a_short_transfer_has_its_bytes)
+{
+	struct bufs *b = &self->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, fault_set("short_bytes", 4096));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	expect_report(_metadata, b, 0, 1, 0, SIZE - 4096);
+}
+
+TEST_F(report, of_an_aborted_transfer_is_ecanceled)
+{
+	struct bufs *b = &self->b;
+
+	if (!b->dut.stall)
+		SKIP(return, "%s cannot hold transfers back", dut_name());
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_EQ(0, enqueue_report(b, 1));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	expect_report(_metadata, b, 0, 1, -ECANCELED, 0);
+	expect_report(_metadata, b, 1, 2, -ECANCELED, 0);
+}
+
+TEST_F(report, of_a_transfer_that_enable_cannot_start)
+{
+	struct iio_dmabuf_report report;
+	struct bufs *b = &self->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	dut_enable(&b->dut);
+	ASSERT_TRUE(readable(b, WAIT_MS));
+	ASSERT_EQ(sizeof(report), read(b->dut.fd, &report, sizeof(report)));
+	EXPECT_GT(0, report.error);
+	EXPECT_EQ(0, report.bytes_used);
+}
+
+/* What the ioctl has refused it has told already. */
+TEST_F(report, of_a_refused_transfer_there_is_none)
+{
+	struct bufs *b = &self->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	EXPECT_EQ(-1, enqueue_report(b, 0));
+	expect_nothing(_metadata, b);
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+}
+
+TEST_F(report, must_be_read_before_the_next)
+{
+	struct bufs *b = &self->b;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	EXPECT_ERRNO(EBUSY, enqueue_report(b, 0));
+
+	/* Without one it does not matter, and the old one stays. */
+	ASSERT_EQ(0, enqueue(b, 0));
+	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	expect_report(_metadata, b, 0, 2, 0, SIZE);
+}
+
+TEST_F(report, goes_with_a_detach)
+{
+	struct bufs *b = &self->b;
+
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_EQ(0, enqueue_report(b, 1));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	expect_nothing(_metadata, b);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_report(_metadata, b, 1, 2, 0, SIZE);
+	ASSERT_EQ(0, enqueue_report(b, 1));
+	ASSERT_TRUE(block_wait(&b->blk[1], WAIT_MS));
+	test_cmd_detach(b->dut.fd, b->blk[1].fd);
+	expect_nothing(_metadata, b);
+}
+
+TEST_F(report, is_not_for_the_next_opener)
+{
+	struct bufs *b = &self->b;
+	char data[64];
+
+	if (!b->dut.stall)
+		SKIP(return, "%s cannot hold transfers back", dut_name());
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	attach_all(_metadata, b);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	EXPECT_FALSE(readable(b, QUIET_MS));
+	EXPECT_ERRNO(EBUSY, read(b->dut.fd, data, sizeof(data)));
+	ASSERT_EQ(0, enqueue_report(b, 1));
+	expect_report(_metadata, b, 1, 1, 0, SIZE);
+}
+
+TEST_F(report, needs_a_whole_struct_and_a_good_pointer)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct iio_dmabuf_report report;
+	struct bufs *b = &self->b;
+	void *bad;
+
+	bad = mmap(NULL, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(bad != MAP_FAILED);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(readable(b, WAIT_MS));
+	EXPECT_ERRNO(EINVAL, read(b->dut.fd, &report, sizeof(report) - 1));
+	EXPECT_ERRNO(EFAULT, read(b->dut.fd, bad, sizeof(report)));
+	munmap(bad, page);
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+}
+
+static int read_report(void *arg)
+{
+	struct iio_dmabuf_report report;
+
+	return read(((struct bufs *)arg)->dut.fd, &report, sizeof(report));
+}
+
+TEST_F(report, is_waited_for)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(sleeper_start(&s, read_report, b));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(sizeof(struct iio_dmabuf_report), s.ret);
+}
+
+TEST_F(report, wait_ends_with_the_last_detach)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+	int i;
+
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(sleeper_start(&s, read_report, b));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+}
+
+TEST_F(report, wait_ends_with_the_device)
+{
+	struct bufs *b = &self->b, copy;
+	struct sleeper s;
+
+	if (!b->dut.stall)
+		SKIP(return, "%s is not there to be unbound", dut_name());
+
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	copy = *b;
+	ASSERT_TRUE(sleeper_start(&s, read_report, &copy));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+	dut_close_fd(&b->dut);
+	ASSERT_TRUE(dut_rebind(&b->dut));
+	next_opens(_metadata, b);
+}
+
+/* Back to read(): all detached, or the buffer closed */
+TEST_F(report, leaves_read_alone)
+{
+	struct bufs *b = &self->b;
+	int i;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	expect_read_mode_works(_metadata, &b->dut);
+
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	expect_read_mode_works(_metadata, &b->dut);
+}
+
+IIO_TEST_MAIN
