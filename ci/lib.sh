@@ -315,14 +315,29 @@ apply_series() {
 		--no-3way --no-gpg-sign --committer-date-is-author-date
 }
 
-# format_series REPOSITORY COMMIT DIRECTORY: the commits on top of the base as
-# patch files, with nothing in them that depends on who writes them out.
-format_series() {
+# format_patches REPOSITORY DIRECTORY CONTEXT ARGUMENT...: commits as patch files with
+# so many lines of context, and nothing in them that depends on who writes them out.
+format_patches() {
 	plain_git -C "$1" format-patch -q -N --zero-commit --no-signature \
 		--no-base --no-thread --no-attach --no-renames --subject-prefix=PATCH \
-		--suffix=.patch --abbrev=12 --unified=3 --diff-algorithm=myers \
+		--suffix=.patch --abbrev=12 --unified="$3" --diff-algorithm=myers \
 		--indent-heuristic --src-prefix=a/ --dst-prefix=b/ --no-ext-diff \
-		--output-directory "$3" "$base_ref..$2"
+		--output-directory "$2" "${@:4}"
+}
+
+# format_series REPOSITORY COMMIT DIRECTORY: the commits on top of the base. A patch of
+# which three lines of context reach lines in which the bases differ gets one.
+format_series() {
+	local name number commit
+
+	format_patches "$1" "$3" 3 "$base_ref..$2"
+	while read -r name; do
+		number=$(( 10#${name%%-*} ))
+		commit=$(plain_git -C "$1" rev-list --reverse "$base_ref..$2" |
+			 sed -n "${number}p")
+		format_patches "$1" "$3" 1 --start-number "$number" -1 "$commit"
+	done < <("$root/ci/keep-clear" "$root/kernel/base/keep-clear" \
+			"$3"/*.patch 2>/dev/null | sed 's/:.*//' | sort -u)
 }
 
 # What this checkout is, for results. Not "describe --dirty", which locks the index that others may be using

@@ -17,4 +17,15 @@
 #error "This kernel has no DMA vectors: apply the patch series first."
 #endif
 
+/* In the series only. */
+#if defined(HAVE_DESC_SET_LEN)
+#define dma_device_offer_reuse(dma, set_len)			\
+	do {							\
+		(dma)->device_desc_set_len = (set_len);		\
+		(dma)->descriptor_reuse = true;			\
+	} while (0)
+#else
+#define dma_device_offer_reuse(dma, set_len) do { } while (0)
+#endif
+
 #endif

@@ -105,7 +105,8 @@ struct dma_dummy_chunk {
  * @vecs: segments in order, memory of the client; NULL if they are in @chunks
  * @num_vecs: number of @vecs
  * @chunks: segments in order, copied
- * @len: length in bytes of all segments
+ * @len: length in bytes of what is to be moved
+ * @max_len: length in bytes of all segments
  * @period: length in bytes of a period, 0 if the transfer is not cyclic
  * @issued: when the client issued it; protected by virt_dma_chan.lock
  * @due: when the running part of it will be complete at the rate of the stream, 0 without
@@ -124,6 +125,7 @@ struct dma_dummy_desc {
 	size_t num_vecs;
 	struct list_head chunks;
 	size_t len;
+	size_t max_len;
 	size_t period;
 	ktime_t issued;
 	ktime_t due;
@@ -952,7 +954,9 @@ static struct dma_dummy_desc *dma_dummy_desc_alloc(struct dma_dummy_chan *dc,
 	/* Repeated transfers are another capability, which is not announced. */
 	if (dir != dc->dir || flags & DMA_PREP_REPEAT)
 		return NULL;
-	if (atomic_dec_if_positive(&dd->refuse_prep) >= 0)
+	/* What is prepared for many transfers is refused when one of them is about to begin. */
+	if (!(flags & DMA_CTRL_REUSE) &&
+	    atomic_dec_if_positive(&dd->refuse_prep) >= 0)
 		return NULL;
 
 	desc = kzalloc(sizeof(*desc), GFP_NOWAIT | __GFP_NOWARN);
@@ -1045,6 +1049,7 @@ dma_dummy_prep_dma_vec(struct dma_chan *chan, const struct dma_vec *vecs,
 	}
 	if (!desc->len)
 		goto err_free;
+	desc->max_len = desc->len;
 
 	if (DMA_VECS_ARE_KEPT) {
 		desc->vecs = vecs;
@@ -1056,6 +1061,23 @@ dma_dummy_prep_dma_vec(struct dma_chan *chan, const struct dma_vec *vecs,
 err_free:
 	dma_dummy_desc_free(&desc->vdesc);
 	return NULL;
+}
+
+static int __maybe_unused
+dma_dummy_desc_set_len(struct dma_async_tx_descriptor *tx, size_t len)
+{
+	struct dma_dummy *dd = chan_to_dma_dummy(to_dma_dummy_chan(tx->chan));
+	struct dma_dummy_desc *desc =
+		container_of(tx, struct dma_dummy_desc, vdesc.tx);
+
+	if (atomic_dec_if_positive(&dd->refuse_prep) >= 0)
+		return -ENOMEM;
+	if (!len || len > desc->max_len || !IS_ALIGNED(len, DMA_DUMMY_WIDTH))
+		return -EINVAL;
+
+	desc->len = len;
+
+	return 0;
 }
 
 static struct dma_async_tx_descriptor *
@@ -1577,8 +1599,10 @@ static int dma_dummy_register(struct device *dev, struct dma_dummy *dd)
 
 	dma->device_alloc_chan_resources = dma_dummy_alloc_chan_resources;
 	dma->device_free_chan_resources = dma_dummy_free_chan_resources;
-	if (vec)
+	if (vec) {
 		dma->device_prep_slave_dma_vec = dma_dummy_prep_dma_vec;
+		dma_device_offer_reuse(dma, dma_dummy_desc_set_len);
+	}
 	dma->device_prep_slave_sg = dma_dummy_prep_slave_sg;
 	dma->device_prep_dma_cyclic = dma_dummy_prep_dma_cyclic;
 	dma->device_config = dma_dummy_config;

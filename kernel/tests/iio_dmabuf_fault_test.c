@@ -317,6 +317,9 @@ TEST_F(fault, descriptors_all_come_back)
 	for (i = 0; i < NUM_BLOCKS; i++)
 		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
 	ASSERT_EQ(0, dut_disable(&self->dut));
+	/* One that is used again and again is there for as long as its DMABUF is attached */
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(self->dut.fd, self->blk[i].fd);
 	EXPECT_TRUE(wait_until(!fault_get("descriptors"), WAIT_MS));
 }
 
