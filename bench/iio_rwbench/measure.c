@@ -190,7 +190,7 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 		r->instructions = w->instructions.sum;
 	}
 	/* While there are still blocks to fill: without one the bit is always set */
-	r->overflow = overflow_read(x->registers);
+	r->overflow = x->watching ? overflow_read(x->registers) : OVERFLOW_UNKNOWN;
 	r->elapsed_ns = w->last - w->begin;
 	r->syscalls = x->syscalls - w->syscalls;
 	r->timed = x->cfg->times;
@@ -246,6 +246,7 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			continue;
 		if (ret)
 			return ret;
+		xfer_watch_overflow(x);
 		ret = judge(x, &view, r, &usable);
 		if (ret)
 			return ret;

@@ -29,11 +29,22 @@ int xfer_enable(struct xfer *x)
 		usage_read(&x->usage, x->cfg->root);
 	ret = iio_enable(x->dev, x->block_bytes);
 	x->enabled = !ret;
-	if (!ret && x->registers >= 0 && !overflow_clear(x->registers)) {
+	return ret;
+}
+
+/*
+ * The bit says nothing until samples have somewhere to go. When the buffer has just
+ * been enabled, words without a place are still on their way through the FPGA.
+ */
+void xfer_watch_overflow(struct xfer *x)
+{
+	if (x->registers < 0 || x->watching)
+		return;
+	x->watching = overflow_clear(x->registers);
+	if (!x->watching) {
 		close(x->registers);
 		x->registers = -1;
 	}
-	return ret;
 }
 
 int xfer_disable(struct xfer *x)

@@ -48,6 +48,7 @@ struct xfer {
 	int fd;			/* the buffer */
 	bool enabled;		/* by us */
 	int registers;		/* of the FPGA core, for its overflow bit; or -1 */
+	bool watching;		/* the bit was cleared */
 	uint64_t available;	/* samples in the buffer at the last time-out */
 	uint64_t syscalls;
 	struct usage usage;	/* as it was when the buffer was enabled */
@@ -93,6 +94,9 @@ extern const struct transport_ops dmabuf_ops;
 
 /* For open(): lets the data flow */
 int xfer_enable(struct xfer *x);
+
+/* Once the first block has arrived: an overflow counts from here on. */
+void xfer_watch_overflow(struct xfer *x);
 
 /* Takes that back; of another process' buffer it keeps its hands off */
 int xfer_disable(struct xfer *x);

@@ -7,6 +7,9 @@
  */
 #include "iio_test_util.h"
 
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
 /* On a source with a clock of its own, blocks need not join. */
 static void next_block(const struct iio_dut *dut, bool *started)
 {
@@ -644,38 +647,67 @@ static size_t free_in_large_pieces(void)
 }
 
 /* Takes nearly all of the memory in single pages, and gives back every second one. */
-static void *fragment_memory(size_t *size)
+static bool fragment_memory(size_t size)
 {
-	size_t page = sysconf(_SC_PAGESIZE), keep = 96u << 20, pos;
+	size_t page = sysconf(_SC_PAGESIZE), pos;
 	char *map;
 
-	*size = free_memory();
-	if (*size < 2 * keep)
-		return MAP_FAILED;
-	*size -= keep;
-
-	map = mmap(NULL, *size, PROT_READ | PROT_WRITE,
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)
-		return map;
-	madvise(map, *size, MADV_NOHUGEPAGE);
-	for (pos = 0; pos < *size; pos += page)
+		return false;
+	madvise(map, size, MADV_NOHUGEPAGE);
+	for (pos = 0; pos < size; pos += page)
 		map[pos] = 1;
-	for (pos = 0; pos < *size; pos += 2 * page)
+	for (pos = 0; pos < size; pos += 2 * page)
 		madvise(map + pos, page, MADV_DONTNEED);
 
-	return map;
+	return true;
+}
+
+/*
+ * In a process of its own, since one of 32 bits has not the addresses for this and for
+ * a block. Returns that process, which keeps the memory until it is killed; -1 if there
+ * is too little.
+ */
+static pid_t start_fragmenting(size_t *size)
+{
+	size_t keep = 96u << 20;
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	*size = free_memory();
+	if (*size < 2 * keep || pipe(ready))
+		return -1;
+	*size -= keep;
+
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (fragment_memory(*size) && write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	if (pid > 0 && read(ready[0], &c, 1) != 1) {
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	close(ready[0]);
+
+	return pid;
 }
 
 /* There is memory enough, but hardly any in large pieces; it prints how much is. */
 TEST_F_TIMEOUT(stream, large_block_in_fragmented_memory, 600)
 {
 	size_t size, block = 128u << 20;
-	void *map = fragment_memory(&size);
+	pid_t pid = start_fragmenting(&size);
 	int fd;
 
-	if (map == MAP_FAILED || size / 2 < block + (64u << 20))
-		SKIP(return, "not enough memory");
+	if (pid < 0 || size / 2 < block + (64u << 20))
+		SKIP(goto out, "not enough memory");
 	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
 	       free_memory() >> 20, free_in_large_pieces() >> 20);
 
@@ -686,7 +718,11 @@ TEST_F_TIMEOUT(stream, large_block_in_fragmented_memory, 600)
 	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
 	       free_memory() >> 20, free_in_large_pieces() >> 20);
 	expect_huge_block_works(_metadata, &self->dut, &self->blk[0]);
-	munmap(map, size);
+out:
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
 }
 
 IIO_TEST_MAIN
