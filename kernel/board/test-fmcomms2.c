@@ -171,6 +171,9 @@ static bool no_end_in_sight(void)
         t.now = next > t.now ? next : t.now;
         fmcomms2_advance(&t.b, t.now);
     }
+    if (!t.irq[FMCOMMS2_RX] && !t.irq[FMCOMMS2_TX]) {
+        step(end - t.now);
+    }
     return !t.irq[FMCOMMS2_RX] && !t.irq[FMCOMMS2_TX];
 }
 
