@@ -1148,8 +1148,8 @@ static void source_plan(struct axi_dmac *s, struct axi_dmac_engine *e)
     if (e->src_needs_sync && e->src_first_at != NEVER) {
         e->src_first_at = p->first(p->opaque, e->src_slot_no, t, true, &e->src_first);
     }
-    /* Since 4.5 a stream that has no scan to begin with is held, and so never comes to one */
-    if (e->src_first_at == NEVER || (s->cfg.src_type == AXI_DMAC_BUS_STREAM && flags_unsynced(s) &&
+    /* Since 4.5 a stream that has no scan to begin with is held, and so never comes to one; a FIFO is not */
+    if (e->src_first_at == NEVER || (p->waits && s->cfg.src_type == AXI_DMAC_BUS_STREAM && flags_unsynced(s) &&
                                      e->src_first != e->src_slot_no)) {
         return;
     }
