@@ -6,14 +6,7 @@
 #ifndef _DMA_DUMMY_COMPAT_H
 #define _DMA_DUMMY_COMPAT_H
 
-#if defined(HAVE_PERIPHERAL_DMA_VEC)
-/* The name of mainline since v6.11. Its clients free the vectors once they have the descriptor. */
-#define device_prep_slave_dma_vec device_prep_peripheral_dma_vec
-#define DMA_VECS_ARE_KEPT false
-#elif defined(HAVE_SLAVE_DMA_VEC)
-/* The series has them keep the vectors until the transfer has ended. */
-#define DMA_VECS_ARE_KEPT true
-#else
+#if !defined(HAVE_PERIPHERAL_DMA_VEC)
 #error "This kernel has no DMA vectors: apply the patch series first."
 #endif
 

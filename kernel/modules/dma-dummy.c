@@ -102,8 +102,6 @@ struct dma_dummy_chunk {
 /**
  * struct dma_dummy_desc - descriptor
  * @vdesc: virtual channel part
- * @vecs: segments in order, memory of the client; NULL if they are in @chunks
- * @num_vecs: number of @vecs
  * @chunks: segments in order, copied
  * @len: length in bytes of what is to be moved
  * @max_len: length in bytes of all segments
@@ -115,14 +113,12 @@ struct dma_dummy_chunk {
  * @end: offset at which the running part ends; protected by virt_dma_chan.lock
  * @done: number of bytes that have been moved; written by the thread only
  * @taken: number of bytes that @chunk, @index and @offset have passed
- * @chunk: chunk of the next byte to move, unless there are @vecs
- * @index: segment in @chunk or @vecs of the next byte to move
+ * @chunk: chunk of the next byte to move
+ * @index: segment in @chunk of the next byte to move
  * @offset: offset in that segment of the next byte to move
  */
 struct dma_dummy_desc {
 	struct virt_dma_desc vdesc;
-	const struct dma_vec *vecs;
-	size_t num_vecs;
 	struct list_head chunks;
 	size_t len;
 	size_t max_len;
@@ -404,15 +400,6 @@ static void dma_dummy_write_sink(struct dma_dummy *dd,
 
 /* Segments */
 
-/* The segment of the next byte to move. The caller knows that there is one. */
-static const struct dma_vec *dma_dummy_segment(const struct dma_dummy_desc *desc)
-{
-	if (desc->vecs)
-		return &desc->vecs[desc->index];
-
-	return &desc->chunk->vecs[desc->index];
-}
-
 /*
  * Takes at most @max bytes in one piece from where @desc stands. The caller knows that
  * there are so many left. Returns the length of the piece.
@@ -420,7 +407,7 @@ static const struct dma_vec *dma_dummy_segment(const struct dma_dummy_desc *desc
 static size_t dma_dummy_take(struct dma_dummy_desc *desc, size_t max,
 			     dma_addr_t *addr)
 {
-	const struct dma_vec *v = dma_dummy_segment(desc);
+	const struct dma_vec *v = &desc->chunk->vecs[desc->index];
 	size_t len = min(max, v->len - desc->offset);
 
 	*addr = v->addr + desc->offset;
@@ -432,7 +419,7 @@ static size_t dma_dummy_take(struct dma_dummy_desc *desc, size_t max,
 
 	desc->offset = 0;
 	desc->index++;
-	if (!desc->vecs && desc->index == desc->chunk->num &&
+	if (desc->index == desc->chunk->num &&
 	    !list_is_last(&desc->chunk->node, &desc->chunks)) {
 		desc->chunk = list_next_entry(desc->chunk, node);
 		desc->index = 0;
@@ -449,24 +436,6 @@ static void dma_dummy_rewind(struct dma_dummy_desc *desc)
 	desc->offset = 0;
 	desc->taken = 0;
 	WRITE_ONCE(desc->done, 0);
-}
-
-/*
- * The client keeps its vectors until the transfer has completed or, after it was
- * terminated, until it has been synchronized: so they are read again when all else is
- * done, be it that no byte was moved.
- */
-static void dma_dummy_check_vecs(struct dma_dummy *dd,
-				 const struct dma_dummy_desc *desc)
-{
-	size_t i, len = 0;
-
-	for (i = 0; i < desc->num_vecs; i++)
-		len += desc->vecs[i].len;
-
-	dev_WARN_ONCE(dd->dma.dev, desc->vecs && len != desc->len,
-		      "vectors of %zu bytes were changed to %zu before the end of their transfer\n",
-		      desc->len, len);
 }
 
 /* Moving data */
@@ -493,7 +462,7 @@ static int dma_dummy_move_by_cpu(struct dma_dummy *dd,
 
 	while (desc->taken < until && !dma_dummy_stopped(dc)) {
 		/* Up to the next page boundary: kmap_local_page() maps one page. */
-		addr = dma_dummy_segment(desc)->addr + desc->offset;
+		addr = desc->chunk->vecs[desc->index].addr + desc->offset;
 		len = min_t(size_t, until - desc->taken,
 			    PAGE_SIZE - offset_in_page(addr));
 		len = dma_dummy_wait_ready(dd, dc, len);
@@ -808,7 +777,6 @@ static void dma_dummy_finish(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 			     struct dma_dummy_desc *desc,
 			     enum dmaengine_tx_result result)
 {
-	dma_dummy_check_vecs(dd, desc);
 
 	/*
 	 * With the bottom halves off, the tasklet that the completion schedules runs
@@ -971,9 +939,13 @@ static struct dma_dummy_desc *dma_dummy_desc_alloc(struct dma_dummy_chan *dc,
 	return desc;
 }
 
-static int dma_dummy_desc_grow(struct dma_dummy_desc *desc, dma_addr_t addr,
-			       size_t len)
+/* @num is the number of segments that are still to come, this one included. */
+static int dma_dummy_desc_add(struct dma_dummy_desc *desc, dma_addr_t addr,
+			      size_t len, size_t num)
 {
+	struct dma_dummy_chunk *chunk = NULL;
+	struct dma_vec *v;
+
 	if (!len || !IS_ALIGNED(addr | len, DMA_DUMMY_WIDTH))
 		return -EINVAL;
 	/* The residue has 32 bits. */
@@ -981,21 +953,6 @@ static int dma_dummy_desc_grow(struct dma_dummy_desc *desc, dma_addr_t addr,
 		return -EINVAL;
 
 	desc->len += len;
-
-	return 0;
-}
-
-/* @num is the number of segments that are still to come, this one included. */
-static int dma_dummy_desc_add(struct dma_dummy_desc *desc, dma_addr_t addr,
-			      size_t len, size_t num)
-{
-	struct dma_dummy_chunk *chunk = NULL;
-	struct dma_vec *v;
-	int ret;
-
-	ret = dma_dummy_desc_grow(desc, addr, len);
-	if (ret)
-		return ret;
 
 	if (!list_empty(&desc->chunks)) {
 		chunk = list_last_entry(&desc->chunks, struct dma_dummy_chunk,
@@ -1032,29 +989,17 @@ dma_dummy_prep_dma_vec(struct dma_chan *chan, const struct dma_vec *vecs,
 	struct dma_dummy_chan *dc = to_dma_dummy_chan(chan);
 	struct dma_dummy_desc *desc;
 	size_t i;
-	int ret;
 
 	desc = dma_dummy_desc_alloc(dc, dir, flags);
 	if (!desc)
 		return NULL;
 
-	for (i = 0; i < nents; i++) {
-		if (DMA_VECS_ARE_KEPT)
-			ret = dma_dummy_desc_grow(desc, vecs[i].addr, vecs[i].len);
-		else
-			ret = dma_dummy_desc_add(desc, vecs[i].addr, vecs[i].len,
-						 nents - i);
-		if (ret)
+	for (i = 0; i < nents; i++)
+		if (dma_dummy_desc_add(desc, vecs[i].addr, vecs[i].len, nents - i))
 			goto err_free;
-	}
 	if (!desc->len)
 		goto err_free;
 	desc->max_len = desc->len;
-
-	if (DMA_VECS_ARE_KEPT) {
-		desc->vecs = vecs;
-		desc->num_vecs = nents;
-	}
 
 	return vchan_tx_prep(&dc->vc, &desc->vdesc, flags);
 
@@ -1600,7 +1545,7 @@ static int dma_dummy_register(struct device *dev, struct dma_dummy *dd)
 	dma->device_alloc_chan_resources = dma_dummy_alloc_chan_resources;
 	dma->device_free_chan_resources = dma_dummy_free_chan_resources;
 	if (vec) {
-		dma->device_prep_slave_dma_vec = dma_dummy_prep_dma_vec;
+		dma->device_prep_peripheral_dma_vec = dma_dummy_prep_dma_vec;
 		dma_device_offer_reuse(dma, dma_dummy_desc_set_len);
 	}
 	dma->device_prep_slave_sg = dma_dummy_prep_slave_sg;
