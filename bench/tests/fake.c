@@ -482,16 +482,22 @@ static bool ends_with(const char *text, const char *end)
 
 static uint32_t chosen;	/* register of the FPGA core */
 
-static bool is_registers(int fd)
+/* What was opened; empty if that cannot be known */
+static void path_of(int fd, char *path, size_t size)
 {
-	char link[64], path[512];
+	char link[64];
 	ssize_t len;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len <= 0)
-		return false;
-	path[len] = '\0';
+	len = readlink(link, path, size - 1);
+	path[len > 0 ? len : 0] = '\0';
+}
+
+static bool is_registers(int fd)
+{
+	char path[512];
+
+	path_of(fd, path, sizeof(path));
 	return ends_with(path, "/direct_reg_access");
 }
 
@@ -568,7 +574,14 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags)
 	return __real_send(fd, buf, n, flags);
 }
 
-/* The file is empty when it comes to this: a refusal brings the old rate back */
+/* The file is empty by now, and what it held has to come back after a refusal */
+static ssize_t refuse(int fd, const char *old, int number)
+{
+	if (__real_write(fd, old, strlen(old)) < 0)
+		abort();
+	return err(number);
+}
+
 static ssize_t set_rate(int fd, const char *buf, size_t n)
 {
 	char text[32];
@@ -578,9 +591,7 @@ static ssize_t set_rate(int fd, const char *buf, size_t n)
 	hz = strtoull(text, NULL, 10);
 	if (fake.max_hz && hz > fake.max_hz) {
 		snprintf(text, sizeof(text), "%" PRIu64, rate_hz);
-		if (__real_write(fd, text, strlen(text)) < 0)
-			abort();
-		return err(EINVAL);
+		return refuse(fd, text, EINVAL);
 	}
 	rate_hz = hz;
 	return __real_write(fd, buf, n);
@@ -627,59 +638,33 @@ static bool has_trigger(const char *path)
 	return !file_starts_with(file, '\n');
 }
 
-/* The file is empty by now, and what it held has to come back after a refusal */
-static ssize_t refuse(int fd, const char *old, int number)
-{
-	if (__real_write(fd, old, strlen(old)) < 0)
-		abort();
-	return err(number);
-}
-
-static bool is_trigger_rate(int fd)
-{
-	char link[64], path[512];
-	ssize_t len;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len <= 0)
-		return false;
-	path[len] = '\0';
-	return ends_with(path, "/trigger0/sampling_frequency");
-}
-
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
 {
-	char link[64], path[512];
+	char path[512];
 	struct stat st;
-	ssize_t len;
 
-	if (is_registers(fd))
+	path_of(fd, path, sizeof(path));
+	if (ends_with(path, "/direct_reg_access"))
 		return write_register(buf, n);
-	if (fake.trigger_errno && is_trigger_rate(fd))
+	if (fake.trigger_errno && ends_with(path, "/trigger0/sampling_frequency"))
 		return refuse(fd, "10", fake.trigger_errno);
 	if (fake.pipe_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
 		return err(fake.pipe_errno);
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, sizeof(path) - 1);
-	if (len > 0) {
-		path[len] = '\0';
-		if (ends_with(path, "/buffer0/enable")) {
-			bool on = n && *(const char *)buf == '1';
+	if (ends_with(path, "/buffer0/enable")) {
+		bool on = n && *(const char *)buf == '1';
 
-			if (on && fake.enable_errno)
-				return err(fake.enable_errno);
-			if (on && fake.triggered && !has_trigger(path))
-				return refuse(fd, "0", EINVAL);
-			enabled = on;
-		}
-		if (ends_with(path, "_en") && *(const char *)buf == '1' && !fits(path))
+		if (on && fake.enable_errno)
+			return err(fake.enable_errno);
+		if (on && fake.triggered && !has_trigger(path))
 			return refuse(fd, "0", EINVAL);
-		if (ends_with(path, "/buffer0/length") && fake.length_errno)
-			return refuse(fd, "4096", fake.length_errno);
-		if (ends_with(path, "/iio:device0/sampling_frequency"))
-			return set_rate(fd, buf, n);
+		enabled = on;
 	}
+	if (ends_with(path, "_en") && *(const char *)buf == '1' && !fits(path))
+		return refuse(fd, "0", EINVAL);
+	if (ends_with(path, "/buffer0/length") && fake.length_errno)
+		return refuse(fd, "4096", fake.length_errno);
+	if (ends_with(path, "/iio:device0/sampling_frequency"))
+		return set_rate(fd, buf, n);
 	return __real_write(fd, buf, n);
 }
 
