@@ -357,6 +357,14 @@ static void flag_raise(struct axi_flag *f, const struct axi_slots *s, uint64_t f
     f->last = last;
 }
 
+/* Nothing is late where words wait, or are waited for. */
+static void flag_slots(struct axi_flag *f, const struct axi_slots *s, uint64_t from, uint64_t to)
+{
+    if (!s->waits) {
+        flag_raise(f, s, told_edge(s, from), told_edge(s, to - 1));
+    }
+}
+
 static bool flag_shows(const struct axi_flag *f, struct axi_slots *s, uint64_t now)
 {
     uint64_t e = clock_edge(&s->clock, now) - (uint64_t)AXI_FLAG_DELAY * s->edges;
@@ -739,9 +747,7 @@ static void rx_move(void *opaque, uint64_t slot, void *buf, size_t bytes, bool l
 
 void axi_rx_flagged(struct axi_rx *s, uint64_t from, uint64_t to)
 {
-    if (!s->slots.waits) {
-        flag_raise(&s->overflow, &s->slots, told_edge(&s->slots, from), told_edge(&s->slots, to - 1));
-    }
+    flag_slots(&s->overflow, &s->slots, from, to);
 }
 
 static void rx_missed(void *opaque, uint64_t from, uint64_t to, bool flagged)
@@ -1040,8 +1046,8 @@ static void tx_missed(void *opaque, uint64_t from, uint64_t to, bool flagged)
 
     slots_told(&s->slots, to);
     s->gap = s->run;
-    if (flagged && !s->slots.waits) {
-        flag_raise(&s->underflow, &s->slots, told_edge(&s->slots, from), told_edge(&s->slots, to - 1));
+    if (flagged) {
+        flag_slots(&s->underflow, &s->slots, from, to);
     }
 }
 
