@@ -40,13 +40,9 @@ static int enqueue(const struct iio_dut *dut, const struct block *blk)
 	return iio_enqueue(dut->fd, blk->fd, SIZE);
 }
 
-/*
- * Enqueues, with the transfers held back so that the fence can be taken before
- * it signals, and lets them go again. Returns the fence.
- */
-static int enqueue_for_fence(struct __test_metadata *_metadata,
-			     const struct iio_dut *dut,
-			     const struct block *blk)
+/* Enqueues, with the transfers held back. Returns the fence, which has not signalled. */
+static int enqueue_stalled(struct __test_metadata *_metadata,
+			   const struct iio_dut *dut, const struct block *blk)
 {
 	int fence;
 
@@ -55,6 +51,17 @@ static int enqueue_for_fence(struct __test_metadata *_metadata,
 	fence = fence_export(blk);
 	ASSERT_GE(fence, 0);
 	ASSERT_EQ(0, fence_status(fence));
+
+	return fence;
+}
+
+/* The same, and lets them go again. */
+static int enqueue_for_fence(struct __test_metadata *_metadata,
+			     const struct iio_dut *dut,
+			     const struct block *blk)
+{
+	int fence = enqueue_stalled(_metadata, dut, blk);
+
 	ASSERT_EQ(0, dut_stall(dut, 0));
 
 	return fence;
@@ -242,10 +249,7 @@ TEST_F(fault, stalled_transfer_stays_pending)
 	int fence;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
-	ASSERT_EQ(0, dut_stall(&self->dut, 1));
-	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
-	fence = fence_export(&self->blk[0]);
-	ASSERT_GE(fence, 0);
+	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
 	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
 	EXPECT_FALSE(block_wait(&self->blk[0], 0));
 
@@ -259,10 +263,7 @@ TEST_F(fault, stalled_transfer_can_be_disabled)
 	int fence;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
-	ASSERT_EQ(0, dut_stall(&self->dut, 1));
-	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
-	fence = fence_export(&self->blk[0]);
-	ASSERT_GE(fence, 0);
+	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
 
 	ASSERT_EQ(0, dut_disable(&self->dut));
 	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
@@ -404,10 +405,7 @@ TEST_F(fault, transfer_that_cannot_be_stopped_stays_pending)
 	int fence;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
-	ASSERT_EQ(0, dut_stall(&self->dut, 1));
-	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
-	fence = fence_export(&self->blk[0]);
-	ASSERT_GE(fence, 0);
+	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
 
 	ASSERT_EQ(0, fault_set("fail_stop", 1));
 	ASSERT_EQ(0, dut_disable(&self->dut));

@@ -868,6 +868,24 @@ static void nop_handler(int sig)
 {
 }
 
+/*
+ * Starts @fn, which sleeps, and sends it a signal that ends the sleep. Nobody else waits
+ * for a sleeper that did not end, so it is not of this stack.
+ */
+static void expect_eintr(struct __test_metadata *_metadata, int (*fn)(void *arg),
+			 void *arg)
+{
+	struct sigaction sa = { .sa_handler = nop_handler };
+	static struct sleeper s;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_TRUE(sleeper_start(&s, fn, arg));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EINTR, s.err);
+}
+
 TEST_F(enqueue_stalled, in_flight_with_nonblock_is_eagain)
 {
 	struct bufs *b = &self->bufs;
@@ -923,16 +941,9 @@ TEST_F(enqueue_stalled, wait_for_the_own_transfer_holds_no_lock)
 
 TEST_F(enqueue_stalled, signal_ends_the_wait_for_the_own_transfer)
 {
-	struct sigaction sa = { .sa_handler = nop_handler };
 	struct bufs *b = &self->bufs;
-	struct sleeper s;
 
-	sigaction(SIGUSR1, &sa, NULL);
-	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
-	pthread_kill(s.thread, SIGUSR1);
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(-1, s.ret);
-	EXPECT_EQ(EINTR, s.err);
+	expect_eintr(_metadata, enqueue_a, b);
 	EXPECT_FALSE(block_wait(&b->a, 0));
 	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
@@ -1089,16 +1100,9 @@ TEST_F(enqueue_foreign, is_waited_for)
 
 TEST_F(enqueue_foreign, signal_is_eintr_and_changes_nothing)
 {
-	struct sigaction sa = { .sa_handler = nop_handler };
 	struct bufs *b = &self->bufs;
-	struct sleeper s;
 
-	sigaction(SIGUSR1, &sa, NULL);
-	ASSERT_TRUE(sleeper_start(&s, enqueue_b, b));
-	pthread_kill(s.thread, SIGUSR1);
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(-1, s.ret);
-	EXPECT_EQ(EINTR, s.err);
+	expect_eintr(_metadata, enqueue_b, b);
 
 	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(block_wait(&b->b, WAIT_MS));
@@ -1538,20 +1542,12 @@ TEST_F(locked, enqueue_waits)
 	expect_both_work(_metadata, self);
 }
 
-/* Starts @fn, which waits for the lock, and sends it a signal that ends the wait. */
+/* @fn waits for the lock, and a signal ends the wait. */
 static void interrupt(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(locked) *self, int (*fn)(void *arg))
 {
-	struct sigaction sa = { .sa_handler = nop_handler };
-	static struct sleeper s;
-
-	sigaction(SIGUSR1, &sa, NULL);
 	take_lock(_metadata, self);
-	ASSERT_TRUE(sleeper_start(&s, fn, self));
-	pthread_kill(s.thread, SIGUSR1);
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(-1, s.ret);
-	EXPECT_EQ(EINTR, s.err);
+	expect_eintr(_metadata, fn, self);
 	leave_lock(_metadata, self);
 }
 
