@@ -28,8 +28,11 @@ experiments: kernel	## measure again what Documentation/experiments.md says
 dist: setup		## a tarball of the benchmark for boards, static, arm64 and armhf
 	@$(MAKE) --no-print-directory -C bench dist O=$(BUILD)/bench
 
-check: setup		## run all tests (about an hour)
+check: setup		## the tests that every change has to pass (about an hour)
 	@ci/check
+
+check-all: setup	## and those that take longer: other QEMUs, each patch booted (hours)
+	@ci/check --all
 
 check-fast: setup	## the tests that need no kernel build
 	@ci/check --fast
@@ -96,6 +99,6 @@ help:			## this text
 	      /^[a-z-]+:.*\t## / { sub(/:.*\t## /, "\t"); split($$0, t, "\t"); \
 	      printf "  make %-14s %s\n", t[1], t[2] }' $(MAKEFILE_LIST)
 
-.PHONY: bench sweep experiments dist check check-fast setup tree patches \
+.PHONY: bench sweep experiments dist check check-all check-fast setup tree patches \
 	check-series check-builds check-boots check-docs lint mails coverage check-peer \
 	check-qemus soak kernel guest shell board clean help
