@@ -126,7 +126,8 @@ struct axi_dmac_config {
  * word that was taken, the word waits.
  *
  * These functions look, they change nothing: the controller asks about times to come, and may ask again.
- * It tells the port what has come to pass by move() and missed(), in the order of slots.
+ * It tells the port what has come to pass by move() and missed(), each in the order of slots. What a
+ * source gave is moved when it is written to memory, which can be after later slots were missed.
  * What they answer must change only by the port's own doing (rate, channels, hold), after which
  * axi_dmac_port_changed() has to be called with the time of the change; slots and beats before that time
  * must have been accounted for then (axi_dmac_advance() first), slot numbers go on counting.
@@ -191,7 +192,7 @@ struct axi_dmac_faults {
 struct axi_dmac_offences {
     uint64_t crossings;         /* bursts across a 4 KiB boundary, which AXI forbids */
     uint64_t late_writes;       /* bytes written after CTRL = 0, and nobody waited for the core to rest */
-    uint64_t late_fetches;      /* descriptors read after CTRL = 0, likewise */
+    uint64_t late_fetches;      /* descriptors and bursts read after CTRL = 0, likewise */
     uint64_t edits;             /* descriptors that changed while the core had them */
     uint64_t lost_modes;        /* CTRL without HWDESC while a descriptor was being read */
 };

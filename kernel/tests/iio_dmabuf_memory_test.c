@@ -74,27 +74,52 @@ static long mapped_above(const struct block *blk)
 	return n;
 }
 
+/* How many pages from @first to @last are free, -1 if that cannot be known */
+static long free_in(int fd, unsigned long first, unsigned long last)
+{
+	uint64_t flags[4096];
+	ssize_t got = 1, i;
+	long n = 0;
+
+	for (; first <= last; first += got / 8) {
+		got = pread(fd, flags, sizeof(flags), (off_t)first * 8);
+		if (got <= 0)
+			return -1;
+		for (i = 0; i < got / 8 && first + i <= last; i++)
+			n += !!(flags[i] & KPF_BUDDY);
+	}
+
+	return n;
+}
+
 /*
- * How many pages above 4 GiB are free, -1 if that cannot be known. Single pages that a CPU
- * keeps in reserve do not count, so this is for memory in larger pieces.
+ * The same of all memory above 4 GiB; between that and 4 GiB there is a hole of millions of
+ * pages. Single pages that a CPU keeps in reserve do not count, so this is for memory in
+ * larger pieces.
  */
 static long free_above(void)
 {
-	off_t pos = (off_t)first_above() * 8;
-	uint64_t flags[4096];
-	ssize_t got, i;
-	long n = 0;
-	int fd;
+	FILE *f = fopen("/proc/iomem", "r");
+	unsigned long page = sysconf(_SC_PAGESIZE);
+	int fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
+	unsigned long long first, last;
+	long n = 0, more = 0;
+	char line[256];
 
-	fd = open("/proc/kpageflags", O_RDONLY | O_CLOEXEC);
-	while ((got = pread(fd, flags, sizeof(flags), pos)) > 0) {
-		for (i = 0; i < got / 8; i++)
-			n += !!(flags[i] & KPF_BUDDY);
-		pos += got;
+	while (f && more >= 0 && fgets(line, sizeof(line), f)) {
+		/* Not indented: what lies in the memory is */
+		if (line[0] == ' ' || !strstr(line, " : System RAM") ||
+		    sscanf(line, "%llx-%llx", &first, &last) != 2 ||
+		    first / page < first_above())
+			continue;
+		more = free_in(fd, first / page, last / page);
+		n += more;
 	}
+	if (f)
+		fclose(f);
 	close(fd);
 
-	return got < 0 ? -1 : n;
+	return fd < 0 || more < 0 ? -1 : n;
 }
 
 /* Whether a zone begins above 4 GiB; with @cma, whether it has free CMA memory */
