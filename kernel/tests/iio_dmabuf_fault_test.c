@@ -811,7 +811,8 @@ static int fail_alloc_end(void)
 
 /*
  * A transfer ends in an interrupt or a tasklet, where no allocation may sleep. All that
- * may not sleep fail, in the whole kernel, and the transfers end as if nothing was. This is
+ * may not sleep fail, in the whole kernel, and the transfers end as if nothing was. One more
+ * is enqueued meanwhile: all that it takes from the DMA engine was made at ATTACH. This is
  * not done for the first, the second, ... one of them: fail-nth counts the allocations of a
  * task, and those of an interrupt belong to none.
  */
@@ -832,10 +833,9 @@ TEST_F_TIMEOUT(memory, transfers_end_without_any, 60)
 
 	fail_alloc_setup(false);
 	fail_alloc_begin();
-	EXPECT_EQ(-1, enqueue(&self->dut, &self->blk[NUM_BLOCKS - 1]));
-	EXPECT_EQ(ENOMEM, errno);
+	EXPECT_EQ(0, enqueue(&self->dut, &self->blk[NUM_BLOCKS - 1]));
 	dut_stall(&self->dut, 0);
-	for (i = 0; i < NUM_BLOCKS - 1; i++)
+	for (i = 0; i < NUM_BLOCKS; i++)
 		EXPECT_TRUE(block_wait(&self->blk[i], WAIT_MS));
 	printf("# %d allocations made to fail\n", fail_alloc_end());
 

@@ -169,6 +169,16 @@ static const char *tracing_dir(void)
 	return NULL;
 }
 
+/* Nothing is to be done for a DMA controller that looks into the caches. */
+static bool is_coherent(const struct iio_dut *dut)
+{
+	char path[PATH_MAX + 128];
+
+	snprintf(path, sizeof(path), "%s/../dma:rx/../../of_node/dma-coherent", dut->sysfs);
+
+	return !access(path, F_OK);
+}
+
 FIXTURE_SETUP(sync)
 {
 	int fd;
@@ -176,6 +186,8 @@ FIXTURE_SETUP(sync)
 	dut_setup(_metadata, &self->dut, NEED_DMABUF | NEED_BUFINFO);
 	if (self->dut.faults)
 		SKIP_SETUP("the dummy DMA controller is coherent");
+	if (is_coherent(&self->dut))
+		SKIP_SETUP("the DMA controller is coherent");
 	self->tracing = tracing_dir();
 	if (!self->tracing)
 		SKIP_SETUP("no CONFIG_KPROBE_EVENTS");
