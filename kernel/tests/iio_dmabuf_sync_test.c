@@ -23,6 +23,7 @@ static const struct {
 	{ "sg_device", "dma_sync_sg_for_device dev=+0(+0($arg1)):string" },
 };
 
+#define DMA_TO_DEVICE	1
 #define DMA_FROM_DEVICE	2
 
 /* The cache maintenance of one kind, piece by piece */
@@ -103,14 +104,17 @@ static void trace_clear(const FIXTURE_DATA(sync) *self)
 	close(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
 }
 
+/* What the device only reads is no block: the list for its scatter-gather engine. */
 static void count_piece(struct maintenance *m, const char *args)
 {
 	unsigned long long paddr, size;
 	unsigned int i;
+	int dir;
 
 	if (sscanf(args, "paddr=%llx size=%llu dir=%d", &paddr, &size,
-		   &m->dir) != 3 || m->pieces == MAX_PIECES)
+		   &dir) != 3 || dir == DMA_TO_DEVICE || m->pieces == MAX_PIECES)
 		return;
+	m->dir = dir;
 	for (i = 0; i < m->pieces; i++)
 		m->twice |= m->paddr[i] == paddr;
 	m->paddr[m->pieces++] = paddr;
