@@ -296,9 +296,9 @@ series_bases() {
 		xargs -n 1 basename
 }
 
-# keep_clear PATCH...: a series for more than one base has to keep out of where they differ.
+# keep_clear PATCH...: the series that 6.1 shares has to keep out of where its bases differ.
 keep_clear() {
-	(($(series_bases | wc -l) < 2)) ||
+	[[ $(base_value "$base" series) != "$(base_value 6.1 series)" ]] ||
 		"$root/ci/keep-clear" "$root/kernel/base/keep-clear" "$@"
 }
 
