@@ -44,23 +44,23 @@ setup:			## install what ci/packages lists and this machine lacks
 tree: setup		## the kernel tree with the series: build/linux-$(BASE)
 	@ci/tree $(BASE)
 
-patches:		## write patches/ and series back from that tree
-	@ci/export
+patches:		## write patches/ and series, or those of BASE, back from that tree
+	@ci/export $(BASE)
 
 check-series:		## does the series apply, and read well?
 	@ci/check-series $(BASE)
 
 check-builds:		## does every patch build without a new warning?
-	@ci/check-builds
+	@BASE=$(BASE) ci/check-builds
 
 check-docs:		## the pages of the series by Sphinx, the programs on them
 	@ci/check-docs $(BASE)
 
 check-boots:		## does each patch boot, and do file I/O? PATCHES='0 4 5': some
-	@ci/check-builds --boot $(PATCHES)
+	@BASE=$(BASE) ci/check-builds --boot $(PATCHES)
 
 lint:			## what would checkpatch, coccinelle and others say?
-	@ci/lint $(GATES)
+	@BASE=$(BASE) ci/lint $(GATES)
 
 mails:			## the mails that b4 would send, in build/mails; sends nothing
 	@ci/mails $(BASE)

@@ -19,6 +19,8 @@ BUILD=${BUILD:-$root/build}
 QEMU=${QEMU:-qemu-system-aarch64}
 cache=${IIO_DMABUF_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/iio-dmabuf}
 branch=iio-dmabuf
+# Which base, and with it which series, what is below is about
+base=6.1
 base_ref=refs/tags/base
 # What ci/tree put on the branch: anything else there is somebody's work.
 applied_ref=refs/iio-dmabuf/applied
@@ -135,13 +137,15 @@ debian_sources() {
 		done
 }
 
-# download_packages DIR ARCHITECTURE PACKAGE [SUITE...]: the package and all that it
-# depends on, into DIR/cache/archives; of the last of the suites, as far as it is there.
+# private_apt DIR ARCHITECTURE [SUITE...]: puts into $apt_options what makes apt work in DIR,
+# with current lists of these suites, or of the machine's own; the last of them comes first.
 # The host's own package lists and architectures stay as they are: apt gets directories
 # and a sources list of its own, and believes to be on a machine with nothing on it.
-download_packages() {
-	local state=$1 architecture=$2 package=$3
-	local -a options=(
+private_apt() {
+	local state=$1 architecture=$2
+	shift 2
+
+	apt_options=(
 		-qq
 		-o APT::Architecture="$architecture" -o APT::Architectures="$architecture"
 		-o APT::Install-Recommends=0 -o Debug::NoLocking=1
@@ -151,15 +155,19 @@ download_packages() {
 		-o Dir::State::status="$state/status" -o Dir::Cache="$state/cache"
 		-o Dir::Etc::sourcelist="$state/sources.list" -o Dir::Etc::sourceparts=-
 	)
-	shift 3
-
 	mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
 	: >"$state/status"
 	debian_sources deb "$@" >"$state/sources.list"
 	[[ -s $state/sources.list ]] || return 1
-	(($# == 0)) || options+=(-t "${!#}")
-	apt-get "${options[@]}" update &&
-		apt-get "${options[@]}" --download-only -y install "$package"
+	(($# == 0)) || apt_options+=(-t "${!#}")
+	apt-get "${apt_options[@]}" update
+}
+
+# download_packages DIR ARCHITECTURE PACKAGE [SUITE...]: the package and all that it
+# depends on, into DIR/cache/archives; of the last of the suites, as far as it is there.
+download_packages() {
+	private_apt "$1" "$2" "${@:4}" &&
+		apt-get "${apt_options[@]}" --download-only -y install "$3"
 }
 
 # "10.0.2" of "QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2)"
@@ -264,20 +272,51 @@ moved_files() {
 	done
 }
 
-# patch_names: the patches of the series, in order.
+# has_series BASE
+has_series() {
+	[[ $(base_value "$1" series) != no ]]
+}
+
+# patches_dir: where the patches for $base are.
+patches_dir() {
+	printf '%s/%s\n' "$root" "$(base_value "$base" series)"
+}
+
+# series_file: their order. That of patches/ is where quilt looks for it.
+series_file() {
+	case $(base_value "$base" series) in
+	patches) printf '%s/series\n' "$root" ;;
+	*) printf '%s/series\n' "$(patches_dir)" ;;
+	esac
+}
+
+# series_bases: the bases that have the same series as $base.
+series_bases() {
+	grep -lxF "series $(base_value "$base" series)" "$root"/kernel/base/* |
+		xargs -n 1 basename
+}
+
+# keep_clear PATCH...: the series that 6.1 shares has to keep out of where its bases differ.
+keep_clear() {
+	[[ $(base_value "$base" series) != "$(base_value 6.1 series)" ]] ||
+		"$root/ci/keep-clear" "$root/kernel/base/keep-clear" "$@"
+}
+
+# patch_names: the patches of the series for $base, in order.
 patch_names() {
-	[[ -f $root/series ]] || return 0
-	sed 's/#.*//' "$root/series" | awk 'NF { print $1 }'
+	[[ -f $(series_file) ]] || return 0
+	sed 's/#.*//' "$(series_file)" | awk 'NF { print $1 }'
 }
 
 # patch_files: the same as paths.
 patch_files() {
-	patch_names | sed "s|^|$root/patches/|"
+	patch_names | sed "s|^|$(patches_dir)/|"
 }
 
 need_patches() {
 	local file
 
+	has_series "$base" || die "there is no series for $base"
 	for file in $(patch_files); do
 		[[ -f $file ]] || die "series names a patch that is not there: $file"
 	done
@@ -336,8 +375,7 @@ format_series() {
 		commit=$(plain_git -C "$1" rev-list --reverse "$base_ref..$2" |
 			 sed -n "${number}p")
 		format_patches "$1" "$3" 1 --start-number "$number" -1 "$commit"
-	done < <("$root/ci/keep-clear" "$root/kernel/base/keep-clear" \
-			"$3"/*.patch 2>/dev/null | sed 's/:.*//' | sort -u)
+	done < <(keep_clear "$3"/*.patch 2>/dev/null | sed 's/:.*//' | sort -u)
 }
 
 # What this checkout is, for results. Not "describe --dirty", which locks the index that others may be using
