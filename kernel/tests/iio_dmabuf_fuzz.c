@@ -286,6 +286,8 @@ static bool is_dmabuf(long fd)
 	return fd >= D0 && fd < D0 + NUM_DMABUFS;
 }
 
+#define FLAG_REPORT	2
+
 /* It cannot work, with these arguments */
 static bool has_to_fail(const struct call *call)
 {
@@ -301,7 +303,7 @@ static bool has_to_fail(const struct call *call)
 	if (!is_dmabuf(call->arg[1]))
 		return true;
 
-	return enqueue && (!bytes || bytes % 8 || call->arg[3] ||
+	return enqueue && (!bytes || bytes % 8 || (call->arg[3] & ~FLAG_REPORT) ||
 			   bytes > dmabuf_sizes[call->arg[1] - D0]);
 }
 
