@@ -286,6 +286,7 @@ static bool is_dmabuf(long fd)
 	return fd >= D0 && fd < D0 + NUM_DMABUFS;
 }
 
+/* IIO_BUFFER_DMABUF_REPORT, which mainline's header does not have */
 #define FLAG_REPORT	2
 
 /* It cannot work, with these arguments */
