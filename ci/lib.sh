@@ -18,6 +18,8 @@ BUILD=${BUILD:-$root/build}
 [[ $BUILD = /* ]] || BUILD=$PWD/$BUILD
 QEMU=${QEMU:-qemu-system-aarch64}
 cache=${IIO_DMABUF_CACHE:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/iio-dmabuf}
+# Where the programs of the guest come from, whichever Debian this machine has
+guest_suites=(bookworm bookworm-security)
 branch=iio-dmabuf
 # Which base, and with it which series, what is below is about
 base=6.1
@@ -117,28 +119,40 @@ gates_done() {
 	return 1
 }
 
+# debian_mirrors: "URI SUITE" for each place from which this machine takes packages of Debian
+debian_mirrors() {
+	# shellcheck disable=SC2016 # the names are apt's
+	apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI) $(CODENAME)' \
+		'Created-By: Packages' 2>/dev/null | sort -u |
+		sed -n 's/^Debian main //p'
+}
+
 # debian_sources deb|deb-src [SUITE...]: source lines for a private apt configuration,
-# with the mirrors that this machine uses for Debian; of its own suites, or of these.
+# of the machine's own suites, or of these from the machine's mirror. Where that has no
+# security updates, they are beside the release, as on Debian's own servers.
 debian_sources() {
 	local type=$1 key=/usr/share/keyrings/debian-archive-keyring.gpg
-	local origin uri suite component named
+	local mirrors release security suite uri
 	shift
 
-	# shellcheck disable=SC2016 # the names are apt's
-	apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(CODENAME) $(COMPONENT)' \
-		'Created-By: Packages' 2>/dev/null | sort -u |
-		while read -r origin uri suite component; do
-			[[ $origin == Debian && $component == main ]] || continue
-			# Other suites are where the release is; its security updates need not be.
-			(($# == 0)) || [[ $suite != *-* ]] || continue
-			for named in "${@:-$suite}"; do
-				printf '%s [signed-by=%s] %s %s main\n' "$type" "$key" "$uri" "$named"
-			done
+	mirrors=$(debian_mirrors)
+	release=$(awk '$2 !~ /-/ { print $1; exit }' <<<"$mirrors")
+	security=$(awk '$2 ~ /-security$/ { print $1; exit }' <<<"$mirrors")
+	if (($#)); then
+		mirrors=
+		for suite; do
+			uri=$release
+			[[ $suite != *-security ]] || uri=${security:-${release:+${release%/}-security/}}
+			mirrors+="$uri $suite"$'\n'
 		done
+	fi
+	while read -r uri suite; do
+		[[ -z $suite ]] || printf '%s [signed-by=%s] %s %s main\n' "$type" "$key" "$uri" "$suite"
+	done <<<"$mirrors"
 }
 
 # private_apt DIR ARCHITECTURE [SUITE...]: puts into $apt_options what makes apt work in DIR,
-# with current lists of these suites, or of the machine's own; the last of them comes first.
+# with current lists of these suites, or of the machine's own; backports come first.
 # The host's own package lists and architectures stay as they are: apt gets directories
 # and a sources list of its own, and believes to be on a machine with nothing on it.
 private_apt() {
@@ -159,12 +173,12 @@ private_apt() {
 	: >"$state/status"
 	debian_sources deb "$@" >"$state/sources.list"
 	[[ -s $state/sources.list ]] || return 1
-	(($# == 0)) || apt_options+=(-t "${!#}")
+	[[ ${!#} != *-backports ]] || apt_options+=(-t "${!#}")
 	apt-get "${apt_options[@]}" update
 }
 
 # download_packages DIR ARCHITECTURE PACKAGE [SUITE...]: the package and all that it
-# depends on, into DIR/cache/archives; of the last of the suites, as far as it is there.
+# depends on, into DIR/cache/archives.
 download_packages() {
 	private_apt "$1" "$2" "${@:4}" &&
 		apt-get "${apt_options[@]}" --download-only -y install "$3"
