@@ -228,6 +228,17 @@ int exporter_alloc(const struct exporter *ex, uint64_t bytes, int *dmabuf)
 				     udmabuf_alloc(ex->fd, ex->name, bytes, dmabuf);
 }
 
+/* The kernel has it, so that only its node is missing, as in containers */
+static bool has_no_node(const char *root, const char *name)
+{
+	const char *heap = heap_name(name);
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/sys/class/%s/%s", root, heap ? "dma_heap" : "misc",
+		 heap ? heap : "udmabuf");
+	return !access(path, F_OK);
+}
+
 int exporter_open_failed(const char *root, const char *name, int err)
 {
 	char names[16][EXPORTER_NAME], there[512] = "";
@@ -239,6 +250,9 @@ int exporter_open_failed(const char *root, const char *name, int err)
 	if (err != -ENOENT)
 		return fail(ST_FAIL, "cannot open %s: %s", name, strerror(-err));
 
+	if (has_no_node(root, name))
+		return fail(ST_MISSING, "the kernel has %s, but its node is missing below /dev: udev or devtmpfs makes it, and a container has to be given it (--device)",
+			    name);
 	n = exporter_there(root, names, 16);
 	for (i = 0; i < n; i++)
 		list_add(there, sizeof(there), "%s", names[i]);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEVICES "sys/bus/iio/devices"
@@ -52,13 +53,32 @@ static int save_attr(const char *dir, const char *attr)
 	return sysfs_save(path);
 }
 
+/* Unbound from its driver, or unplugged: its folder goes with it */
+static bool iio_went_away(const struct iio_dev *dev)
+{
+	return access(dev->dir, F_OK) && errno == ENOENT;
+}
+
+static int gone(const struct iio_dev *dev)
+{
+	/* Whatever else was said comes of that */
+	fail_clear();
+	return fail(ST_FAIL, "%s (%s) went away: it was unbound from its driver, or unplugged",
+		    dev->name, dev->id);
+}
+
 /* Every refusal of sysfs comes through here: what, why, and what to do */
 static int attr_failed(const struct iio_dev *dev, const char *what, int err)
 {
 	char users[128];
 
+	if (iio_went_away(dev))
+		return gone(dev);
 	switch (-err) {
-	case EACCES: case EPERM: case EROFS:
+	case EROFS:
+		return fail(ST_FAIL, "cannot set %s of %s: sysfs is mounted read-only, as in containers; mount -o remount,rw /sys, or run outside of it",
+			    what, dev->name);
+	case EACCES: case EPERM:
 		return fail(ST_FAIL, "cannot set %s of %s: %s; run as root, or make its sysfs files writable",
 			    what, dev->name, strerror(-err));
 	case EBUSY:
@@ -145,15 +165,22 @@ unsigned int iio_parse_type(const char *type)
 		     repeat > 1024))
 		return 0;
 
+	/* A vector of three takes the place of four (7.3; before, no driver had any of three) */
+	while (repeat & (repeat - 1))
+		repeat++;
 	return storage / 8 * repeat;
 }
 
+/* The kernel's ALIGN(), also where @to is no power of two, as of 24 bits */
 static unsigned int align_up(unsigned int val, unsigned int to)
 {
-	return (val + to - 1) / to * to;
+	return (val + to - 1) & ~(to - 1);
 }
 
-/* Mirrors iio_compute_scan_bytes(): each element aligned to its own size */
+/*
+ * Mirrors iio_compute_scan_bytes(): each element aligned to its own size, and the
+ * timestamp last whatever its index is.
+ */
 unsigned int iio_scan_size(const struct iio_dev *dev)
 {
 	unsigned int bytes = 0, largest = 1;
@@ -172,10 +199,18 @@ unsigned int iio_scan_size(const struct iio_dev *dev)
 	return align_up(bytes, largest);
 }
 
+static bool is_timestamp(const struct iio_chan *c)
+{
+	return !strcmp(c->id, "timestamp");
+}
+
 static int by_index(const void *a, const void *b)
 {
 	const struct iio_chan *x = a, *y = b;
+	int last = is_timestamp(x) - is_timestamp(y);
 
+	if (last)
+		return last;
 	return (x->index > y->index) - (x->index < y->index);
 }
 
@@ -287,11 +322,14 @@ static bool matches(const char *wanted, const char *a, const char *b,
 	       (*c && !strcmp(wanted, c));
 }
 
+/* An id is unique; a name or a label need not be */
 static int find_id(struct iio_dev *dev, const char *devices, DIR *dir,
 		   const char *wanted)
 {
-	char name[IIO_NAME], label[IIO_NAME], there[512] = "";
+	char name[IIO_NAME], label[IIO_NAME], there[512] = "", called[256] = "";
 	struct dirent *entry;
+	unsigned int n = 0;
+	bool is_id;
 
 	while ((entry = readdir(dir))) {
 		if (!starts_with(entry->d_name, "iio:device") ||
@@ -299,14 +337,24 @@ static int find_id(struct iio_dev *dev, const char *devices, DIR *dir,
 			continue;
 
 		read_names(devices, entry->d_name, name, label);
-		if (matches(wanted, entry->d_name, name, label)) {
-			strcpy(dev->id, entry->d_name);
-			strcpy(dev->name, *name ? name : dev->id);
-			strcpy(dev->label, label);
-			return 0;
-		}
 		list_add(there, sizeof(there), "%s (%s)", name, entry->d_name);
+		is_id = !strcmp(wanted, entry->d_name);
+		if (!is_id && !matches(wanted, name, label, ""))
+			continue;
+		list_add(called, sizeof(called), "%s", entry->d_name);
+		if (n++ && !is_id)
+			continue;
+		strcpy(dev->id, entry->d_name);
+		strcpy(dev->name, *name ? name : dev->id);
+		strcpy(dev->label, label);
+		if (is_id)
+			return 0;
 	}
+	if (n == 1)
+		return 0;
+	if (n)
+		return fail(ST_USAGE, "%u IIO devices are called \"%s\": name the one that you mean by its id (%s)",
+			    n, wanted, called);
 
 	return fail(ST_FAIL, "no IIO device \"%s\"; there %s%s", wanted,
 		    *there ? "is: " : "is none at all", there);
@@ -347,26 +395,49 @@ int iio_find(struct iio_dev *dev, const char *root, const char *wanted,
 	return read_channels(dev);
 }
 
+/* By its id; or by its label, of which there may be *@n */
+static struct iio_chan *find_channel(struct iio_dev *dev, const char *name, unsigned int *n)
+{
+	struct iio_chan *found = NULL;
+	size_t i;
+
+	*n = 0;
+	for (i = 0; i < dev->nchan; i++) {
+		struct iio_chan *c = &dev->chan[i];
+
+		if (!strcmp(name, c->id))
+			return c;
+		if (*c->label && !strcmp(name, c->label)) {
+			found = c;
+			++*n;
+		}
+	}
+	return found;
+}
+
 static int select_one(struct iio_dev *dev, const char *name)
 {
 	char there[512] = "";
+	struct iio_chan *found;
+	unsigned int n;
 	size_t i;
 
 	if (starts_with(name, "in_"))
 		name += strlen("in_");
 
-	for (i = 0; i < dev->nchan; i++) {
-		struct iio_chan *c = &dev->chan[i];
-
-		if (matches(name, c->id, c->label, "")) {
-			if (c->selected)
-				return fail(ST_USAGE, "channel %s of %s is named twice",
-					    c->id, dev->name);
-			c->selected = true;
-			return 0;
-		}
-		list_add(there, sizeof(there), "%s", c->id);
+	found = find_channel(dev, name, &n);
+	if (n > 1)
+		return fail(ST_USAGE, "%u channels of %s are called \"%s\": use their ids, such as %s",
+			    n, dev->name, name, found->id);
+	if (found && found->selected)
+		return fail(ST_USAGE, "channel %s of %s is named twice", found->id, dev->name);
+	if (found) {
+		found->selected = true;
+		return 0;
 	}
+	for (i = 0; i < dev->nchan; i++)
+		list_add(there, sizeof(there), dev->chan[i].label[0] ? "%s (%s)" : "%s",
+			 dev->chan[i].id, dev->chan[i].label);
 
 	return fail(ST_FAIL, "%s has no input channel \"%s\"; it has: %s%s",
 		    dev->name, name, *there ? there : "none",
@@ -386,6 +457,11 @@ int iio_select(struct iio_dev *dev, char *const *names, size_t n)
 	dev->named = n;
 	for (i = 0; !n && i < dev->nchan; i++)
 		dev->chan[i].selected = true;
+
+	for (i = 0; n == 1 && i < dev->nchan; i++)
+		if (dev->chan[i].selected && is_timestamp(&dev->chan[i]))
+			return fail(ST_USAGE, "a timestamp alone is no sample: name a channel of %s beside it",
+				    dev->name);
 
 	dev->scan_bytes = iio_scan_size(dev);
 	if (!dev->scan_bytes)
@@ -589,6 +665,16 @@ uint64_t iio_rate_available(const struct iio_dev *dev)
 	       iio_parse_available(val);
 }
 
+/* A file that not even root may write to */
+static bool is_fixed(const char *dir, const char *attr)
+{
+	char path[SYSFS_PATH];
+	struct stat st;
+
+	return snprintf(path, sizeof(path), "%s/%s", dir, attr) < (int)sizeof(path) &&
+	       !stat(path, &st) && !(st.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH));
+}
+
 int iio_set_rate(struct iio_dev *dev, uint64_t rate, bool *taken)
 {
 	char attr[IIO_NAME + 32];
@@ -601,6 +687,9 @@ int iio_set_rate(struct iio_dev *dev, uint64_t rate, bool *taken)
 	ret = write_attr_u64(dev->dir, attr, rate);
 	if (ret == -EINVAL || ret == -ERANGE)
 		return 0;
+	if (ret == -EACCES && is_fixed(dev->dir, attr))
+		return fail(ST_FAIL, "the sampling_frequency of %s is fixed at %" PRIu64 " Hz: nobody can set it",
+			    dev->name, iio_rate(dev));
 	*taken = !ret;
 	return ret ? attr_failed(dev, attr, ret) : 0;
 }
@@ -694,6 +783,28 @@ bool iio_is_enabled(const struct iio_dev *dev)
 	       !strcmp(val, "1");
 }
 
+int iio_check_there(const struct iio_dev *dev)
+{
+	return iio_went_away(dev) ? gone(dev) : 0;
+}
+
+int iio_check_enabled(const struct iio_dev *dev)
+{
+	char val[SYSFS_VALUE];
+	int ret;
+
+	ret = read_attr(dev->buf, "enable", val, sizeof(val));
+	if (!ret && !strcmp(val, "1"))
+		return 0;
+	if (iio_went_away(dev))
+		return gone(dev);
+	if (ret)
+		return fail(ST_FAIL, "cannot tell whether the buffer of %s is still enabled: %s",
+			    dev->name, strerror(-ret));
+	return fail(ST_FAIL, "the buffer of %s was disabled during the run, by another process or because the device failed: the figures are void",
+		    dev->name);
+}
+
 static int set_rates(struct iio_dev *dev, const struct iio_settings *set)
 {
 	char path[SYSFS_PATH];
@@ -771,6 +882,23 @@ static int busy_buffer(const struct iio_dev *dev)
 		    dev->name, *users ? users : " by another process");
 }
 
+/* In containers the node is missing, or forbidden to root as well */
+static const char *node_hint(int err)
+{
+	switch (err) {
+	case EACCES:
+		return "; run as root, or ask for access to it";
+	case EPERM:
+		return "; a container has to be given the device (--device)";
+	case ENOENT: case ENXIO: case ENODEV:
+		return "; the device is there, its node is not: udev or devtmpfs makes it, and a container has to be given it (--device)";
+	case EBUSY:
+		return "; it is open";
+	default:
+		return "";
+	}
+}
+
 int iio_open_buffer(const struct iio_dev *dev, int *fd)
 {
 	int node, arg = (int)dev->buffer_index;
@@ -782,8 +910,7 @@ int iio_open_buffer(const struct iio_dev *dev, int *fd)
 
 		iio_used_by(dev, users, sizeof(users));
 		return fail(ST_FAIL, "cannot open %s: %s%s%s", dev->node, strerror(err),
-			    err == EACCES ? "; run as root, or ask for access to it" :
-			    err == EBUSY ? "; it is open" : "",
+			    node_hint(err),
 			    err != EBUSY ? "" : *users ? users : " by another process");
 	}
 

@@ -80,6 +80,12 @@ void iio_used_by(const struct iio_dev *dev, char *text, size_t size);
 int iio_disable(struct iio_dev *dev);
 bool iio_is_enabled(const struct iio_dev *dev);
 
+/* Is the device still there? If not, that is why anything else has failed */
+int iio_check_there(const struct iio_dev *dev);
+
+/* 0, or the reason for which what was enabled is not any more */
+int iio_check_enabled(const struct iio_dev *dev);
+
 /* The sampling frequency in Hz, 0 if unknown or unlimited */
 uint64_t iio_rate(const struct iio_dev *dev);
 

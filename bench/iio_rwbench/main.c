@@ -20,10 +20,15 @@
 #include "zerocopy.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define OTHER_FILES	32	/* that are open together, those of the user among them */
 
 static struct cfg cfg;
 static struct iio_dev dev;
@@ -37,10 +42,67 @@ static void print_error(const char *text)
 	fprintf(stderr, RWBENCH_NAME ": %s\n", text);
 }
 
+/*
+ * A closed descriptor would go to the first file that is opened, and what is printed would
+ * be written to that. This one takes its place, and refuses to be written to.
+ */
+static void keep_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/* Where more is allowed than is set. Each block is an open file, and MSG_ZEROCOPY locks memory. */
+static void raise_limits(void)
+{
+	static const int which[] = { RLIMIT_NOFILE, RLIMIT_MEMLOCK };
+	struct rlimit limit;
+	size_t i;
+
+	for (i = 0; i < sizeof(which) / sizeof(which[0]); i++) {
+		if (getrlimit(which[i], &limit))
+			continue;
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(which[i], &limit);
+	}
+}
+
 /* Text goes where no samples and no JSON are */
 static FILE *text_stream(void)
 {
 	return cfg.benchmark && !cfg.csv && (!cfg.json || cfg.json_file) ? stdout : stderr;
+}
+
+/* Many devices have some rates only, and take the nearest */
+static void tell_rate(void)
+{
+	uint64_t hz = iio_rate(&dev);
+
+	if (cfg.rate_given && hz != cfg.rate)
+		fprintf(stderr, RWBENCH_NAME ": --rate %" PRIu64 ": %s has made %" PRIu64 " Hz of it\n",
+			cfg.rate, dev.name, hz);
+}
+
+/* A DMABUF is an open file, and so is the fence of its transfer */
+static int check_open_files(void)
+{
+	unsigned int i, blocks = cfg.nblocks, need;
+	struct rlimit limit;
+
+	for (i = 0; i < cfg.plan.nrings; i++)
+		if (cfg.plan.ring[i] > blocks)
+			blocks = cfg.plan.ring[i];
+	need = 2 * blocks + OTHER_FILES;
+	if (!(cfg.transports & TR_DMABUF) || getrlimit(RLIMIT_NOFILE, &limit) ||
+	    limit.rlim_cur >= need)
+		return 0;
+	return fail(ST_FAIL, "%u blocks take up to %u open files, and %" PRIu64 " are allowed here: raise ulimit -n, or use fewer (--blocks)",
+		    blocks, need, (uint64_t)limit.rlim_cur);
 }
 
 static int prepare(void)
@@ -54,7 +116,9 @@ static int prepare(void)
 	};
 	int fd, ret;
 
-	ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
+	ret = check_open_files();
+	if (!ret)
+		ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
 	if (!ret)
 		ret = iio_select(&dev, cfg.channels, cfg.nchannels);
 	if (!ret && cfg.nchannels)
@@ -72,6 +136,8 @@ static int prepare(void)
 	close(fd);
 
 	ret = iio_setup(&dev, &set);
+	if (!ret)
+		tell_rate();
 	if (ret || cfg.nchannels)
 		return ret;
 
@@ -184,6 +250,9 @@ static int judge(const struct report *rep)
 	size_t i;
 
 	for (i = 0; i < rep->nresults; i++) {
+		if (verify_no_counter(&results[i].verify))
+			return fail(ST_DATA, "%s does not deliver the 32-bit running counter that --verify checks: nothing is known of its samples",
+				    dev.name);
 		good &= verify_good(&results[i].verify);
 		overflow |= results[i].overflow == OVERFLOW_YES;
 		interrupted |= results[i].interrupted || max_rates[i].interrupted;
@@ -224,6 +293,7 @@ static int first_failure(const struct report *rep, int status)
 
 static int run(struct report *rep)
 {
+	const char *path, *val;
 	int ret, err;
 
 	ret = prepare();
@@ -240,9 +310,11 @@ static int run(struct report *rep)
 	}
 
 	err = sysfs_restore();
-	if (err && err != -ENOENT)
-		fprintf(stderr, RWBENCH_NAME ": the former settings of %s could not be brought back: %s\n",
-			dev.name, strerror(-err));
+	if (err && err != -ENOENT) {
+		path = sysfs_not_restored(&val);
+		fprintf(stderr, RWBENCH_NAME ": the former settings of %s could not be brought back: %s does not take its old value %s: %s\n",
+			dev.name, path, val, strerror(-err));
+	}
 	if (ret)
 		return first_failure(rep, ret);
 
@@ -254,32 +326,39 @@ static int run(struct report *rep)
 	return ret;
 }
 
-static void print_text(const struct report *rep)
+/* The reader of a report may have seen enough, as "head" does */
+static int flushed(FILE *out, const char *where)
+{
+	errno = 0;
+	if ((!fflush(out) && !ferror(out)) || errno == EPIPE)
+		return 0;
+	return fail(ST_FAIL, "the report could not be written to %s%s%s", where,
+		    errno ? ": " : "", errno ? strerror(errno) : "");
+}
+
+static int print_text(const struct report *rep)
 {
 	FILE *out = text_stream();
 
 	/* JSON and CSV on standard output are in place of the table */
 	if (cfg.json && !cfg.json_file)
-		return;
+		return 0;
 	if (cfg.csv) {
 		if (cfg.sweep)
 			sweep_report_csv(stdout, &sweep);
 		else
 			report_csv(stdout, rep);
-		fflush(stdout);
-		return;
+		return flushed(stdout, "standard output");
 	}
 	if (sweep.npoints)
 		sweep_report_table(out, rep, &sweep);
-	if (!rep->nresults)
-		return;
-	if (!cfg.benchmark) {
+	if (rep->nresults && !cfg.benchmark)
 		report_stream(out, &results[0]);
-		return;
+	if (rep->nresults && cfg.benchmark) {
+		report_header(out, rep);
+		report_table(out, rep);
 	}
-	report_header(out, rep);
-	report_table(out, rep);
-	fflush(out);
+	return out == stdout ? flushed(out, "standard output") : 0;
 }
 
 /* Its table, too, makes place for JSON on standard output */
@@ -307,7 +386,7 @@ static int open_json(FILE **json)
 
 static int close_json(FILE *json, const struct report *rep)
 {
-	int bad;
+	int ret;
 
 	if (!json)
 		return 0;
@@ -317,10 +396,11 @@ static int close_json(FILE *json, const struct report *rep)
 		sweep_report_json(json, rep, &sweep);
 	else
 		report_json(json, rep);
-	bad = fflush(json) || ferror(json);
-	if (json != stdout)
-		bad |= fclose(json);
-	return bad ? fail(ST_FAIL, "--json: the report could not be written") : 0;
+	ret = flushed(json, json == stdout ? "standard output" : cfg.json_file);
+	if (json != stdout && fclose(json) && !ret)
+		ret = fail(ST_FAIL, "the report could not be written to %s: %s",
+			   cfg.json_file, strerror(errno));
+	return ret;
 }
 
 int main(int argc, char **argv)
@@ -330,10 +410,15 @@ int main(int argc, char **argv)
 	FILE *json;
 	int ret, err;
 
+	keep_standard_streams();
+	raise_limits();
 	ret = options_parse(&cfg, argc, argv);
 	if (!ret && cfg.action == ACT_HELP) {
 		options_help(stdout);
-		return ST_OK;
+		ret = flushed(stdout, "standard output");
+		if (ret)
+			print_error(fail_text());
+		return ret;
 	}
 	if (!ret && cfg.action == ACT_VERSION) {
 		printf(RWBENCH_NAME " " RWBENCH_VERSION " (git %s)\n", rwbench_git);
@@ -352,13 +437,18 @@ int main(int argc, char **argv)
 
 	rep.status = ret;
 	rep.error = ret ? fail_text() : NULL;
-	print_text(&rep);
+	if (!ret)
+		fail_clear();
+	err = print_text(&rep);
 	if (ret)
 		print_error(fail_text());
 	if (cfg.action == ACT_EXAMPLES)
 		iio_examples(stderr, cfg.root);
 
-	err = close_json(json, &rep);
+	if (!err)
+		err = close_json(json, &rep);
+	else
+		close_json(json, &rep);
 	if (err && !ret) {
 		print_error(fail_text());
 		ret = err;

@@ -273,15 +273,6 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 	}
 }
 
-/* Whatever came before, the last blocks may have been given up */
-static int check_still_enabled(const struct xfer *x)
-{
-	if (iio_is_enabled(x->dev))
-		return 0;
-	return fail(ST_FAIL, "the buffer of %s was disabled during the run, by another process or because the device failed: the figures are void",
-		    x->dev->name);
-}
-
 static void set_limits(struct window *w, const struct xfer *x)
 {
 	const struct cfg *cfg = x->cfg;
@@ -310,8 +301,11 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 		r->interrupted = !r->pipe_closed;
 		ret = 0;
 	}
-	if (!ret)
-		ret = check_still_enabled(x);
+	if (ret && x->enabled && iio_check_there(x->dev))
+		ret = ST_FAIL;
+	/* Whatever came before, the last blocks may have been given up */
+	if (!ret && x->enabled)
+		ret = iio_check_enabled(x->dev);
 	if (!ret && r->outcomes.bad && x->cfg->verify == VERIFY_OFF)
 		ret = bad_transfers(r);
 	if (x->ops->id == TR_DMABUF)

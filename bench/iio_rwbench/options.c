@@ -179,7 +179,8 @@ static const char help_text[] =
 "Not supported yet: -w (output), -c (cyclic).\n"
 "\n"
 "SIGUSR1 makes it tell how the run goes, on standard error.\n"
-"Numbers take the suffixes K, M and G (1024, 1024^2, 1024^3). MiB/s is\n"
+"Numbers take the suffixes K, M and G (1024, 1024^2, 1024^3; of rates in Hz 1000,\n"
+"1000^2, 1000^3, and a point: 61.44M). MiB/s is\n"
 "bytes that arrived over elapsed wall time, in units of 2^20.\n"
 "Exit status: 0 good, 1 failed, 2 usage, 3 data lost or wrong, 77 the kernel or\n"
 "the device lacks the transport.\n";
@@ -429,7 +430,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return 0;
 	case 'r':
 		cfg->trigger_rate_given = true;
-		return number("-r", optarg, 1, UINT32_MAX, &cfg->trigger_rate);
+		return hertz("-r", optarg, 1, UINT32_MAX, &cfg->trigger_rate);
 	case 'T':
 		cfg->timeout_given = true;
 		return number("-T", optarg, 0, INT32_MAX, &cfg->timeout_ms);
@@ -444,6 +445,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return parse_transport(cfg);
 	case OPT_BLOCKS:
 		cfg->plan.nrings = 0;
+		cfg->ring_given = true;
 		return each_item("--blocks", optarg, take_ring, cfg);
 	case OPT_EXPORTER:
 		cfg->plan.nexporters = 0;
@@ -481,7 +483,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return 0;
 	case OPT_RATE:
 		cfg->rate_given = true;
-		return number("--rate", optarg, 0, UINT64_MAX, &cfg->rate);
+		return hertz("--rate", optarg, 0, UINT64_MAX, &cfg->rate);
 	case OPT_WARMUP:
 		return unsigned_number("--warmup", optarg, 0, 1000000, &cfg->warmup);
 	case OPT_FIND_MAX_RATE:
@@ -489,7 +491,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		return 0;
 	case OPT_MAX_RATE:
 		cfg->max_rate_given = true;
-		return number("--max-rate", optarg, 1, INT32_MAX, &cfg->max_rate);
+		return hertz("--max-rate", optarg, 1, INT32_MAX, &cfg->max_rate);
 	case OPT_RESOLUTION:
 		cfg->resolution_given = true;
 		return unsigned_number("--resolution", optarg, 1, 50, &cfg->resolution);
@@ -578,6 +580,25 @@ static int check_zerocopy(int c)
 		    o->name);
 }
 
+/* What would have no effect is refused as well: who gave it believes that it has one */
+static int check_effect(const struct cfg *cfg)
+{
+	const struct plan *plan = &cfg->plan;
+
+	if (cfg->block_given && cfg->sizes_named)
+		return fail(ST_USAGE, "-b and --sizes both say how large a block is: use one of them");
+	if (cfg->transports == TR_FILEIO && !cfg->zerocopy && (plan->nexporters || cfg->alloc_unit))
+		return fail(ST_USAGE, "--exporter and --alloc-unit say where DMABUFs come from, and --transport fileio has none");
+	if (cfg->transports == TR_FILEIO && !cfg->sweep &&
+	    (cfg->sync != SYNC_BLOCK || cfg->evidence != EVIDENCE_AUTO))
+		return fail(ST_USAGE, "--sync and --evidence are about DMABUFs, and --transport fileio has none");
+	if (cfg->transports == TR_FILEIO && cfg->ring_given)
+		return fail(ST_USAGE, "--blocks is for DMABUF: file I/O always has the kernel's two");
+	if (cfg->file && !(plan->works & 1u << WORK_FILE))
+		return fail(ST_USAGE, "--file is for --cpu file");
+	return check_lists(cfg);
+}
+
 /* What no run could satisfy is refused here, before anything is touched */
 static int check_combination(const struct cfg *cfg)
 {
@@ -613,7 +634,7 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "sweep has --duration and --min-blocks in place of -s");
 	if (cfg->interval_given && !cfg->interval_ns)
 		return fail(ST_USAGE, "--interval: 0 is not possible");
-	return check_lists(cfg);
+	return check_effect(cfg);
 }
 
 /* What is another for "sweep", before the options are read */

@@ -83,6 +83,7 @@ struct cfg {
 	bool sizes_named;		/* or the sizes: they are not to be bent */
 	uint64_t fileio_max;		/* no larger blocks for file I/O; 0: any */
 	unsigned int nblocks;		/* in the ring */
+	bool ring_given;
 	uint64_t alloc_unit;		/* DMABUFs are multiples of it; 0: any size */
 	const char *exporter;		/* NULL: the first that works */
 	enum sync_mode sync;

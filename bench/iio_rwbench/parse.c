@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,11 +22,12 @@ static int parse_digits(const char *text, uint64_t *val, char **end)
 	return errno ? -errno : 0;
 }
 
-static int suffix_shift(const char *text)
+/* K, or of @bytes KiB as well, which is how they are printed */
+static int suffix_shift(const char *text, bool bytes)
 {
 	if (!*text)
 		return 0;
-	if (!text[1]) {
+	if (!text[1] || (bytes && !strcmp(text + 1, "iB"))) {
 		switch (*text) {
 		case 'k': case 'K':
 			return 10;
@@ -38,24 +40,29 @@ static int suffix_shift(const char *text)
 	return -EINVAL;
 }
 
-int parse_size(const char *text, uint64_t *bytes)
+static int parse_shifted(const char *text, bool bytes, uint64_t *val)
 {
 	char *end;
-	uint64_t val;
+	uint64_t v;
 	int shift, ret;
 
-	ret = parse_digits(text, &val, &end);
+	ret = parse_digits(text, &v, &end);
 	if (ret)
 		return ret;
 
-	shift = suffix_shift(end);
+	shift = suffix_shift(end, bytes);
 	if (shift < 0)
 		return shift;
-	if (val > UINT64_MAX >> shift)
+	if (v > UINT64_MAX >> shift)
 		return -ERANGE;
 
-	*bytes = val << shift;
+	*val = v << shift;
 	return 0;
+}
+
+int parse_size(const char *text, uint64_t *bytes)
+{
+	return parse_shifted(text, true, bytes);
 }
 
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *val)
@@ -63,13 +70,64 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *val)
 	uint64_t v;
 	int ret;
 
-	ret = parse_size(text, &v);
+	ret = parse_shifted(text, false, &v);
 	if (ret)
 		return ret;
 	if (v < min || v > max)
 		return -ERANGE;
 
 	*val = v;
+	return 0;
+}
+
+static uint64_t suffix_scale(const char *text)
+{
+	if (!*text)
+		return 1;
+	if (text[1])
+		return 0;
+	switch (*text) {
+	case 'k': case 'K':
+		return 1000;
+	case 'M':
+		return 1000000;
+	case 'G':
+		return 1000000000;
+	}
+	return 0;
+}
+
+/* "61440000", "61.44M": whole Hz, and suffixes as rates have them */
+int parse_hz(const char *text, uint64_t *hz)
+{
+	const char *digit = "";
+	uint64_t val, scale;
+	char *end;
+	int ret;
+
+	ret = parse_digits(text, &val, &end);
+	if (ret)
+		return ret;
+	if (*end == '.') {
+		digit = end + 1;
+		end += 1 + strspn(digit, "0123456789");
+		if (end == digit)
+			return -EINVAL;
+	}
+	scale = suffix_scale(end);
+	if (!scale)
+		return -EINVAL;
+	if (val > UINT64_MAX / scale)
+		return -ERANGE;
+
+	val *= scale;
+	for (; *digit >= '0' && *digit <= '9'; digit++) {
+		if (scale < 10 && *digit != '0')
+			return -EINVAL;
+		scale /= 10;
+		val += (uint64_t)(*digit - '0') * scale;
+	}
+	*hz = val;
 	return 0;
 }
 
@@ -108,6 +166,17 @@ int number(const char *what, const char *text, uint64_t min, uint64_t max,
 	if (parse_u64(text, min, max, val))
 		return fail(ST_USAGE, "%s: \"%s\" is not a number from %" PRIu64
 			    " to %" PRIu64, what, text, min, max);
+	return 0;
+}
+
+int hertz(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *val)
+{
+	uint64_t v;
+
+	if (parse_hz(text, &v) || v < min || v > max)
+		return fail(ST_USAGE, "%s: \"%s\" is not a rate from %" PRIu64 " to %" PRIu64
+			    " Hz, such as 61440000 or 61.44M", what, text, min, max);
+	*val = v;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 /* Strict: the whole text, in range, no sign. 0 or -EINVAL/-ERANGE */
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *val);
 int parse_size(const char *text, uint64_t *bytes);
+int parse_hz(const char *text, uint64_t *hz);
 int parse_seconds(const char *text, uint64_t *ns);
 
 /* The same for the argument of an option @what: 0 or ST_USAGE, with a sentence */
@@ -14,6 +15,7 @@ int number(const char *what, const char *text, uint64_t min, uint64_t max,
 	   uint64_t *val);
 int unsigned_number(const char *what, const char *text, uint64_t min,
 		    uint64_t max, unsigned int *val);
+int hertz(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *val);
 int seconds(const char *what, const char *text, uint64_t *ns);
 
 /* The index of @text in a NULL terminated list of words, or -1 */

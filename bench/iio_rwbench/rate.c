@@ -138,12 +138,6 @@ struct seeker {
 	rate_progress_fn progress;
 };
 
-/* Loss leaves runs of the counter between the holes; other data has none */
-static bool no_counter(const struct verify *v)
-{
-	return v->bytes[V_WRONG] > v->received / 2;
-}
-
 static int loses_nothing(void *arg, uint64_t hz, uint64_t *actual, bool *good)
 {
 	/* Large, and only one search at a time */
@@ -171,7 +165,7 @@ static int loses_nothing(void *arg, uint64_t hz, uint64_t *actual, bool *good)
 		return ret;
 	if (trial.interrupted)
 		return -EINTR;
-	if (no_counter(&trial.verify))
+	if (verify_no_counter(&trial.verify))
 		return fail(ST_DATA, "--find-max-rate: %s does not deliver the 32-bit running counter, so loss cannot be seen",
 			    s->dev->name);
 

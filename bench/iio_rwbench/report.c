@@ -204,7 +204,7 @@ static void cell_lost(char *cell, const struct result *r)
 {
 	uint64_t lost = r ? result_lost_samples(r) : 0;
 
-	if (!r || !r->blocks || r->verify.mode == VERIFY_OFF)
+	if (!r || !r->blocks || r->verify.mode == VERIFY_OFF || verify_no_counter(&r->verify))
 		strcpy(cell, "-");
 	else if (lost < 10000000)
 		snprintf(cell, CELL, "%" PRIu64, lost);

@@ -73,7 +73,10 @@ static int plan_one(struct cfg *cfg, const struct iio_dev *dev, uint64_t *bytes,
 		*bytes = fitted(*bytes, unit);
 	else if (*bytes % unit)
 		return refuse(cfg, dev, *bytes, unit);
-	if (*bytes / dev->scan_bytes > INT32_MAX / 2 || *bytes > SIZE_MAX / 4)
+	if (*bytes > SIZE_MAX / 4)
+		return fail(ST_USAGE, "blocks of %" PRIu64 " bytes are too large for a program of %zu bits",
+			    *bytes, 8 * sizeof(size_t));
+	if (*bytes / dev->scan_bytes > INT32_MAX / 2)
 		return fail(ST_USAGE, "blocks of %" PRIu64 " bytes are larger than the kernel's buffer length can say",
 			    *bytes);
 	return 0;

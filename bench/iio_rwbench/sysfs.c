@@ -22,6 +22,7 @@ static struct {
 	char val[SYSFS_VALUE];
 } saved[MAX_SAVED];
 static volatile sig_atomic_t nsaved;
+static int not_restored;
 
 int sysfs_read(const char *path, char *val, size_t size)
 {
@@ -145,6 +146,17 @@ static int bring_back(const char *path, const char *val)
 	return write_text(path, val);
 }
 
+/* A driver may take a value and make another of it */
+static int put_back(const char *path, const char *val)
+{
+	char now[SYSFS_VALUE];
+	int ret = bring_back(path, val);
+
+	if (!ret && !sysfs_read(path, now, sizeof(now)) && strcmp(now, val))
+		ret = -ERANGE;
+	return ret;
+}
+
 /*
  * First off what was off, then all of it: what is to be on again may be refused as long as
  * something else is.
@@ -157,11 +169,13 @@ static int write_back(void)
 		if (is_switch(saved[i].path) && !strcmp(saved[i].val, "0"))
 			bring_back(saved[i].path, saved[i].val);
 	for (i = nsaved - 1; i >= 0; i--) {
-		int err = bring_back(saved[i].path, saved[i].val);
+		int err = put_back(saved[i].path, saved[i].val);
 
 		/* Read-only files were remembered, but never changed */
-		if (err && err != -EACCES && err != -EPERM && !ret)
+		if (err && err != -EACCES && err != -EPERM && !ret) {
 			ret = err;
+			not_restored = i;
+		}
 	}
 	return ret;
 }
@@ -172,6 +186,12 @@ int sysfs_restore(void)
 
 	nsaved = 0;
 	return ret;
+}
+
+const char *sysfs_not_restored(const char **val)
+{
+	*val = saved[not_restored].val;
+	return saved[not_restored].path;
 }
 
 void sysfs_restore_emergency(void)

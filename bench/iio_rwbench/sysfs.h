@@ -27,6 +27,9 @@ int sysfs_write_u64(const char *path, uint64_t val);
 /* 0 or the first -errno; all are tried. Forgets the values. */
 int sysfs_restore(void);
 
+/* The file that this was about, and the value that it did not take */
+const char *sysfs_not_restored(const char **val);
+
 /* The same, for signal handlers */
 void sysfs_restore_emergency(void);
 

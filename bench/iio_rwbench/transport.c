@@ -114,9 +114,8 @@ int xfer_no_data(const struct xfer *x)
 	char rate[64] = "has no sampling_frequency, or it is 0";
 	uint64_t hz = iio_rate(x->dev);
 
-	if (!iio_is_enabled(x->dev))
-		return fail(ST_FAIL, "the buffer of %s was disabled by another process",
-			    x->dev->name);
+	if (iio_check_enabled(x->dev))
+		return ST_FAIL;
 	if (hz)
 		snprintf(rate, sizeof(rate), "has sampling_frequency %" PRIu64, hz);
 

@@ -26,6 +26,11 @@ bool verify_good(const struct verify *v)
 	return v->nevents == 0;
 }
 
+bool verify_no_counter(const struct verify *v)
+{
+	return v->bytes[V_WRONG] > v->received / 2;
+}
+
 const char *verify_kind_name(enum verify_kind kind)
 {
 	static const char *const names[V_KINDS] = {

@@ -63,6 +63,9 @@ void verify_init(struct verify *v, enum verify_mode mode);
 size_t verify_block(struct verify *v, const void *data, size_t bytes, int slot);
 
 bool verify_good(const struct verify *v);
+
+/* Loss leaves runs of the counter between the holes; other data has none */
+bool verify_no_counter(const struct verify *v);
 const char *verify_kind_name(enum verify_kind kind);
 
 #endif

@@ -245,6 +245,9 @@ static int try_send(struct zerocopy *z, const char *name, const char *data, int 
 		return ret;
 	z->nsends++;
 	print_send(out, o);
+	if (o->error == ENOBUFS)
+		return fail(ST_FAIL, "what MSG_ZEROCOPY does with memory of %s cannot be seen: it needs more locked memory (ulimit -l) or more for its messages (net.core.optmem_max) than is allowed here",
+			    name);
 	if (o->error && !flags)
 		return fail(ST_FAIL, "memory of %s cannot be sent over the loopback device: %s",
 			    name, strerror(o->error));

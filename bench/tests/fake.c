@@ -32,6 +32,7 @@ int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
 ssize_t __real_read(int fd, void *buf, size_t n);
 ssize_t __real_write(int fd, const void *buf, size_t n);
 int __real_close(int fd);
+int __real_open(const char *path, int flags, ...);
 ssize_t __real_pread(int fd, void *buf, size_t n, off_t offset);
 long __real_syscall(long number, ...);
 int __real_connect(int fd, const struct sockaddr *addr, socklen_t len);
@@ -42,6 +43,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 ssize_t __wrap_read(int fd, void *buf, size_t n);
 ssize_t __wrap_write(int fd, const void *buf, size_t n);
 int __wrap_close(int fd);
+int __wrap_open(const char *path, int flags, mode_t mode);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset);
 long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f);
 int __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len);
@@ -74,6 +76,7 @@ static uint64_t signals;	/* of fences, which is their time */
 static uint64_t rate_hz;	/* that was set */
 static uint32_t next_word;
 static bool next_valid;
+static bool making_tree;
 
 void fake_reset(void)
 {
@@ -103,7 +106,9 @@ static bool is(int fd, enum kind kind)
 
 static int new_fd(int fd, enum kind kind, uint64_t size)
 {
-	if (fd < 0 || fd >= MAX_FDS)
+	if (fd < 0)
+		return fd;
+	if (fd >= MAX_FDS)
 		abort();
 	memset(&fds[fd], 0, sizeof(fds[fd]));
 	fds[fd].kind = kind;
@@ -139,6 +144,8 @@ static int get_fd(void *arg)
 	if (fake.buffers)
 		return err(EBUSY);
 	*(int *)arg = new_fd(eventfd(0, EFD_CLOEXEC), BUFFER, 0);
+	if (*(int *)arg < 0)
+		return -1;
 	fake.buffers++;
 	if (fake.late_enable)
 		enable_by_another();
@@ -149,6 +156,8 @@ static int new_dmabuf(uint64_t size)
 {
 	int fd = memfd_create("fake", MFD_CLOEXEC);
 
+	if (fd < 0)
+		return -1;
 	if (ftruncate(fd, (off_t)size))
 		abort();
 	fake.dmabufs++;
@@ -160,11 +169,13 @@ static int new_dmabuf(uint64_t size)
 static int heap_alloc(void *arg)
 {
 	struct dma_heap_allocation_data *req = arg;
+	int fd;
 
 	if (fake.heap_errno)
 		return err(fake.heap_errno);
-	req->fd = (__u32)new_dmabuf(req->len);
-	return 0;
+	fd = new_dmabuf(req->len);
+	req->fd = (__u32)fd;
+	return fd < 0 ? -1 : 0;
 }
 
 static int udmabuf_create(void *arg)
@@ -243,6 +254,8 @@ static int export_sync_file(int dmabuf, struct dma_buf_export_sync_file *arg)
 	if (fake.no_sync_file)
 		return err(ENOTTY);
 	fd = new_fd(eventfd(0, EFD_CLOEXEC), SYNC_FILE, 0);
+	if (fd < 0)
+		return -1;
 	fds[fd].of = dmabuf;
 	fds[fd].pending = fds[dmabuf].queued;
 	fds[fd].status = !fds[fd].pending;
@@ -334,6 +347,23 @@ static bool fails(void)
 	return fake.fail_at && fake.blocks >= fake.fail_at && fake.blocks < fake.fail_at + n;
 }
 
+/* Its folder with it, and what is in flight comes to nothing */
+static void go_away(void)
+{
+	char dir[512], away[600];
+
+	snprintf(dir, sizeof(dir), "%.*s", (int)(strlen(enable_path) -
+		 strlen("/buffer0/enable")), enable_path);
+	snprintf(away, sizeof(away), "%.*s", (int)(strstr(dir, "/sys/bus/") - dir), dir);
+	strcat(away, "/gone");
+	if (rename(dir, away))
+		abort();
+	fake.fail_at = fake.gone_at;
+	fake.fail_blocks = UINT64_MAX - fake.gone_at;
+	fake.fail_errno = fake.enqueue_errno = fake.read_errno = ENODEV;
+	fake.enqueue_errno_at = 0;
+}
+
 /* The next block of the stream, as one that a DMA engine wrote */
 static void produce(uint32_t *w, size_t words)
 {
@@ -344,6 +374,8 @@ static void produce(uint32_t *w, size_t words)
 	next_valid = true;
 
 	fake.blocks++;
+	if (fake.blocks == fake.gone_at)
+		go_away();
 	if (fake.lose_words && fake.blocks == fake.lose_at)
 		next_word += fake.lose_words;
 	if (fake.lossless_hz && rate_hz > fake.lossless_hz && fake.blocks % 2 == 0)
@@ -587,6 +619,8 @@ static ssize_t set_rate(int fd, const char *buf, size_t n)
 	char text[32];
 	uint64_t hz;
 
+	if (fake.fixed_hz)
+		return refuse(fd, "1000000", EACCES);
 	snprintf(text, sizeof(text), "%.*s", (int)n, buf);
 	hz = strtoull(text, NULL, 10);
 	if (fake.max_hz && hz > fake.max_hz) {
@@ -594,6 +628,11 @@ static ssize_t set_rate(int fd, const char *buf, size_t n)
 		return refuse(fd, text, EINVAL);
 	}
 	rate_hz = hz;
+	if (fake.hz_step) {
+		rate_hz -= hz % fake.hz_step;
+		snprintf(text, sizeof(text), "%" PRIu64, rate_hz);
+		return __real_write(fd, text, strlen(text)) < 0 ? -1 : (ssize_t)n;
+	}
 	return __real_write(fd, buf, n);
 }
 
@@ -666,6 +705,14 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 	if (ends_with(path, "/iio:device0/sampling_frequency"))
 		return set_rate(fd, buf, n);
 	return __real_write(fd, buf, n);
+}
+
+int __wrap_open(const char *path, int flags, mode_t mode)
+{
+	if (fake.read_only && (flags & O_ACCMODE) != O_RDONLY && !making_tree &&
+	    strstr(path, "/sys/bus/"))
+		return err(EROFS);
+	return __real_open(path, flags, mode);
 }
 
 int __wrap_close(int fd)
@@ -773,7 +820,44 @@ static int core_tree(const char *dir)
 	return 0;
 }
 
-int fake_tree(const char *dir)
+/* What containers and boards with two converters of a kind are like */
+static int odd_tree(const char *dir)
+{
+	static const char *const nodes[] = {
+		"dev/udmabuf", "dev/dma_heap/system", "dev/dma_heap/reserved",
+	};
+	static const char *const dirs[] = {
+		"sys/class/", "sys/class/misc/", "sys/class/misc/udmabuf/",
+	};
+	char path[512];
+	size_t i;
+
+	if (fake.twins) {
+		snprintf(path, sizeof(path), "%s/" DEVICE1 "name", dir);
+		set_file(path, "cf-ad9361-lpc\n");
+		snprintf(path, sizeof(path), "%s/" DEVICE "in_voltage2_label", dir);
+		set_file(path, "second\n");
+	}
+	snprintf(path, sizeof(path), "%s/" DEVICE "sampling_frequency", dir);
+	if (chmod(path, fake.fixed_hz ? 0444 : 0644))
+		return -errno;
+	snprintf(path, sizeof(path), "%s/dev/iio:device0", dir);
+	if (fake.no_node && unlink(path))
+		return -errno;
+	for (i = 0; fake.no_memory_nodes && i < sizeof(dirs) / sizeof(dirs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, dirs[i]);
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+	}
+	for (i = 0; fake.no_memory_nodes && i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, nodes[i]);
+		if (unlink(path))
+			return -errno;
+	}
+	return 0;
+}
+
+static int make_tree(const char *dir)
 {
 	char path[512];
 	size_t i;
@@ -789,6 +873,18 @@ int fake_tree(const char *dir)
 	}
 	channel_tree(dir);
 	return core_tree(dir);
+}
+
+int fake_tree(const char *dir)
+{
+	int ret;
+
+	making_tree = true;
+	ret = make_tree(dir);
+	if (!ret)
+		ret = odd_tree(dir);
+	making_tree = false;
+	return ret;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,
@@ -823,6 +919,8 @@ int fake_parse(const char *text)
 		KNOB(late), KNOB(no_sync_file), KNOB(core), KNOB(overflow),
 		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
 		KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
+		KNOB(hz_step), KNOB(fixed_hz), KNOB(twins), KNOB(read_only), KNOB(no_node),
+		KNOB(no_memory_nodes), KNOB(gone_at),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

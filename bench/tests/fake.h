@@ -59,6 +59,13 @@ struct fake {
 	bool constant;		/* the stream is no counter */
 	uint64_t max_hz;	/* of sampling_frequency; 0: any */
 	uint64_t lossless_hz;	/* faster ones lose before each second block */
+	uint64_t hz_step;	/* rates are multiples of it, and others the next one below */
+	bool fixed_hz;		/* nobody can set it */
+	bool twins;		/* device1 has the same name, voltage2 the label of voltage1 */
+	bool read_only;		/* sysfs, as containers have it */
+	bool no_node;		/* the device is there, but not in /dev */
+	bool no_memory_nodes;	/* and the same of what DMABUFs come from */
+	uint64_t gone_at;	/* with this block the device goes away */
 
 	/* what was seen */
 	int attached;		/* now */

@@ -132,7 +132,7 @@ static void unknown_channel_lists_those_there(void)
 
 	find("iio:device0");
 	CHECK_EQ(iio_select(&dev, names, 1), ST_FAIL);
-	CHECK_HAS(fail_text(), "voltage0, voltage1, voltage2, voltage3");
+	CHECK_HAS(fail_text(), "voltage0, voltage1 (second), voltage2, voltage3");
 }
 
 static void sample_types(void)
@@ -143,6 +143,9 @@ static void sample_types(void)
 	} t[] = {
 		{ "le:s16/16>>0", 2 }, { "be:u12/16>>4", 2 },
 		{ "le:s12/16X2>>4", 4 }, { "le:s64/64>>0", 8 },
+		/* As many elements as the next power of two */
+		{ "be:s16/16X3>>0", 8 }, { "le:s32/32X4>>0", 16 }, { "le:s24/32X5>>8", 32 },
+		{ "le:f32/32>>0", 4 },
 		{ "le:u24/32>>8", 4 }, { "le:s8/8>>0", 1 },
 		{ "", 0 }, { "le:s16", 0 }, { "xe:s16/16>>0", 0 },
 		{ "le:s12/12>>0", 0 }, { "le:s16/0>>0", 0 },
@@ -165,6 +168,8 @@ static void scan_alignment(void)
 		{ { 2, 8 }, 16 }, { { 2, 2, 8 }, 16 }, { { 4, 2, 8 }, 16 },
 		{ { 8, 2 }, 16 }, { { 1, 2, 1 }, 6 }, { { 2, 2, 2 }, 6 },
 		{ { 1 }, 1 }, { { 2, 4, 2, 8 }, 24 },
+		/* Of 24 bits each: where the kernel's ALIGN() has them */
+		{ { 3, 3, 3 }, 13 }, { { 2, 3 }, 9 },
 	};
 	size_t i, j;
 
@@ -177,6 +182,18 @@ static void scan_alignment(void)
 		}
 		CHECK_EQ(iio_scan_size(&dev), t[i].scan);
 	}
+}
+
+static void timestamp_is_last(void)
+{
+	fresh();
+	fake.timestamp = true;
+	fake_tree(root);
+	put("sys/bus/iio/devices/iio:device0/buffer0/in_timestamp_index", "0\n");
+	CHECK_EQ(iio_find(&dev, root, "iio:device0", 0), 0);
+	CHECK_STR(dev.chan[4].id, "timestamp");
+	CHECK_EQ(iio_select(&dev, NULL, 0), 0);
+	CHECK_EQ(dev.scan_bytes, 16);
 }
 
 static void settings_come_back(void)
@@ -525,6 +542,7 @@ static const struct ktap_test tests[] = {
 	{ "iio.unknown_channel_lists_those_there", unknown_channel_lists_those_there },
 	{ "iio.sample_types", sample_types },
 	{ "iio.scan_alignment", scan_alignment },
+	{ "iio.timestamp_is_last", timestamp_is_last },
 	{ "iio.settings_come_back", settings_come_back },
 	{ "iio.one_channel_at_a_time", one_channel_at_a_time },
 	{ "iio.channels_that_do_not_go_together", channels_that_do_not_go_together },
