@@ -3,9 +3,10 @@
  * Dummy ADC on the dummy DMA controller
  *
  * An IIO device without hardware that looks to user space like the receive side of an
- * AD9361 behind ADI's AXI ADC core: four 16-bit channels and one DMA buffer. Everything
- * between the DMA controller and user space is the ordinary iio-buffer-dmaengine code,
- * so that this code can be tested and measured on any machine.
+ * AD9361 behind ADI's AXI ADC core: four 16-bit channels and one DMA buffer, or another
+ * number of channels, of which it may take only some together. Everything between the DMA
+ * controller and user space is the ordinary iio-buffer-dmaengine code, so that this code
+ * can be tested and measured on any machine.
  *
  * The samples are the running counter of the DMA controller, whichever channels are
  * enabled. sampling_frequency sets how fast they come, and 0, the default, is as fast as
@@ -16,19 +17,37 @@
 #include <linux/bits.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/iio/buffer.h>
 #include <linux/iio/buffer-dmaengine.h>
 #include <linux/iio/iio.h>
+#include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 
 #include "dma-dummy.h"
 
-/* A scan of all channels must stay below what the DMA controller can do. */
-#define ADC_DUMMY_MAX_FREQUENCY		(DMA_DUMMY_MAX_RATE / (4 * sizeof(u16)))
+#define ADC_DUMMY_MAX_CHANNELS		8
 
 struct adc_dummy {
 	unsigned int frequency;
+	unsigned int max_frequency;
 };
+
+static unsigned int channels = 4;
+module_param(channels, uint, 0444);
+MODULE_PARM_DESC(channels, "Number of channels, 1 to 8");
+
+static bool timestamp;
+module_param(timestamp, bool, 0444);
+MODULE_PARM_DESC(timestamp, "A scan may have a timestamp, which is words of the counter as well");
+
+static bool one_hot;
+module_param(one_hot, bool, 0444);
+MODULE_PARM_DESC(one_hot, "Only one channel at a time can be enabled");
+
+static bool pairs;
+module_param(pairs, bool, 0444);
+MODULE_PARM_DESC(pairs, "Only channels 0 and 1 can be enabled together, 2 and 3, and so on");
 
 static unsigned int fail_start;
 module_param(fail_start, uint, 0644);
@@ -64,7 +83,7 @@ static int adc_dummy_write_raw(struct iio_dev *indio_dev,
 
 	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
 		return -EINVAL;
-	if (val < 0 || val2 || val > ADC_DUMMY_MAX_FREQUENCY)
+	if (val < 0 || val2 || val > adc->max_frequency)
 		return -EINVAL;
 
 	ret = iio_device_claim_direct_mode(indio_dev);
@@ -114,9 +133,16 @@ static int adc_dummy_postenable(struct iio_dev *indio_dev)
 	return -EIO;
 }
 
+static bool adc_dummy_validate_scan_mask(struct iio_dev *indio_dev,
+					 const unsigned long *mask)
+{
+	return !one_hot || iio_validate_scan_mask_onehot(indio_dev, mask);
+}
+
 static const struct iio_buffer_setup_ops adc_dummy_buffer_setup_ops = {
 	.preenable = adc_dummy_preenable,
 	.postenable = adc_dummy_postenable,
+	.validate_scan_mask = adc_dummy_validate_scan_mask,
 };
 
 /* There is no FIFO, but this is what a reader calls who has too little */
@@ -146,43 +172,74 @@ static const struct iio_info adc_dummy_info = {
 	.hwfifo_flush_to_buffer = adc_dummy_flush,
 };
 
-#define ADC_DUMMY_CHANNEL						\
-	.type = IIO_VOLTAGE,						\
-	.indexed = 1,							\
-	.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ),	\
-	.scan_type = {							\
-		.sign = 's',						\
-		.realbits = 16,						\
-		.storagebits = 16,					\
-		.endianness = IIO_LE,					\
+#define ADC_DUMMY_CHANNEL(_nr)						\
+	{								\
+		.type = IIO_VOLTAGE,					\
+		.indexed = 1,						\
+		.channel = (_nr),					\
+		.scan_index = (_nr),					\
+		.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ),\
+		.scan_type = {						\
+			.sign = 's',					\
+			.realbits = 16,					\
+			.storagebits = 16,				\
+			.endianness = IIO_LE,				\
+		},							\
 	}
 
+/* The timestamp first, so that any number of channels may follow */
 static const struct iio_chan_spec adc_dummy_channels[] = {
-	{ ADC_DUMMY_CHANNEL, .channel = 0, .scan_index = 0 },
-	{ ADC_DUMMY_CHANNEL, .channel = 1, .scan_index = 1 },
-	{ ADC_DUMMY_CHANNEL, .channel = 2, .scan_index = 2 },
-	{ ADC_DUMMY_CHANNEL, .channel = 3, .scan_index = 3 },
+	IIO_CHAN_SOFT_TIMESTAMP(ADC_DUMMY_MAX_CHANNELS),
+	ADC_DUMMY_CHANNEL(0),
+	ADC_DUMMY_CHANNEL(1),
+	ADC_DUMMY_CHANNEL(2),
+	ADC_DUMMY_CHANNEL(3),
+	ADC_DUMMY_CHANNEL(4),
+	ADC_DUMMY_CHANNEL(5),
+	ADC_DUMMY_CHANNEL(6),
+	ADC_DUMMY_CHANNEL(7),
 };
+
+static const unsigned long adc_dummy_pairs[] = {
+	BIT(0) | BIT(1), BIT(2) | BIT(3), BIT(4) | BIT(5), BIT(6) | BIT(7), 0,
+};
+
+/* A scan of all channels must stay below what the DMA controller can do. */
+static unsigned int adc_dummy_max_frequency(void)
+{
+	unsigned int bytes = channels * sizeof(u16);
+
+	if (timestamp)
+		bytes = ALIGN(bytes, sizeof(u64)) + sizeof(u64);
+
+	return div_u64(DMA_DUMMY_MAX_RATE, bytes);
+}
 
 static int adc_dummy_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct iio_dev *indio_dev;
+	struct adc_dummy *adc;
 	int ret;
 
 	ret = dma_dummy_add_consumer(dev);
 	if (ret)
 		return ret;
 
-	indio_dev = devm_iio_device_alloc(dev, sizeof(struct adc_dummy));
+	indio_dev = devm_iio_device_alloc(dev, sizeof(*adc));
 	if (!indio_dev)
 		return -ENOMEM;
+
+	adc = iio_priv(indio_dev);
+	adc->max_frequency = adc_dummy_max_frequency();
 
 	/* The name that user space written for the real device looks for. */
 	indio_dev->name = "cf-ad9361-lpc";
 	indio_dev->modes = INDIO_DIRECT_MODE;
-	indio_dev->channels = adc_dummy_channels;
-	indio_dev->num_channels = ARRAY_SIZE(adc_dummy_channels);
+	indio_dev->channels = timestamp ? adc_dummy_channels : adc_dummy_channels + 1;
+	indio_dev->num_channels = channels + timestamp;
+	if (pairs)
+		indio_dev->available_scan_masks = adc_dummy_pairs;
 	indio_dev->info = &adc_dummy_info;
 	indio_dev->setup_ops = &adc_dummy_buffer_setup_ops;
 
@@ -209,6 +266,9 @@ static struct platform_device *adc_dummy_pdev;
 static int __init adc_dummy_init(void)
 {
 	int ret;
+
+	if (!channels || channels > ADC_DUMMY_MAX_CHANNELS)
+		return -EINVAL;
 
 	ret = platform_driver_register(&adc_dummy_driver);
 	if (ret)
