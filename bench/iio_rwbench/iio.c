@@ -380,6 +380,7 @@ int iio_find(struct iio_dev *dev, const char *root, const char *wanted,
 	snprintf(dev->root, sizeof(dev->root), "%s", root);
 	snprintf(dev->dir, sizeof(dev->dir), "%s/%s", devices, dev->id);
 	snprintf(dev->buf, sizeof(dev->buf), "%s/buffer%u", dev->dir, buffer_index);
+	snprintf(dev->old_buf, sizeof(dev->old_buf), "%s/buffer", dev->dir);
 	snprintf(dev->node, sizeof(dev->node), "%s/dev/%s", root, dev->id);
 
 	if (!read_attr(dev->buf, "direction", val, sizeof(val)) &&
@@ -803,6 +804,56 @@ int iio_check_enabled(const struct iio_dev *dev)
 			    dev->name, strerror(-ret));
 	return fail(ST_FAIL, "the buffer of %s was disabled during the run, by another process or because the device failed: the figures are void",
 		    dev->name);
+}
+
+/*
+ * What is written to a file of sysfs is gone as soon as something else is, but to open it
+ * for that leaves a time. Of buffer 0 there is a file as old programs know it. They are kept
+ * open, since the kernel forgets the time of what nobody uses.
+ */
+void iio_watch_begin(const struct iio_dev *dev, struct iio_watch *w)
+{
+	char path[SYSFS_PATH];
+	struct stat st;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		w->fd[i] = -1;
+		if ((i && dev->buffer_index) ||
+		    snprintf(path, sizeof(path), "%s/enable", i ? dev->old_buf : dev->buf) >=
+		    (int)sizeof(path))
+			continue;
+		w->fd[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (w->fd[i] >= 0 && !fstat(w->fd[i], &st))
+			w->written[i] = st.st_mtim;
+	}
+}
+
+int iio_watch_check(const struct iio_dev *dev, const struct iio_watch *w)
+{
+	struct stat st;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (w->fd[i] < 0 || fstat(w->fd[i], &st) ||
+		    (st.st_mtim.tv_sec == w->written[i].tv_sec &&
+		     st.st_mtim.tv_nsec == w->written[i].tv_nsec))
+			continue;
+		return fail(ST_FAIL, "another process switched the buffer of %s off or on during the run (%s/enable was written to): the figures are void; stop that process",
+			    dev->name, i ? dev->old_buf : dev->buf);
+	}
+	return 0;
+}
+
+void iio_watch_end(struct iio_watch *w)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (w->fd[i] >= 0)
+			close(w->fd[i]);
+		w->fd[i] = -1;
+	}
 }
 
 static int set_rates(struct iio_dev *dev, const struct iio_settings *set)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #define IIO_MAX_CHANNELS	128
 #define IIO_NAME		64
@@ -26,6 +27,7 @@ struct iio_dev {
 	char label[IIO_NAME];
 	char dir[SYSFS_PATH / 2];	/* .../sys/bus/iio/devices/iio:device0 */
 	char buf[SYSFS_PATH - 160];	/* dir/bufferN */
+	char old_buf[SYSFS_PATH - 160];	/* dir/buffer, which is buffer 0 as well */
 	char node[SYSFS_PATH];		/* .../dev/iio:device0 */
 	char root[128];
 	unsigned int buffer_index;
@@ -79,6 +81,16 @@ int iio_enable(struct iio_dev *dev, uint64_t block_bytes);
 void iio_used_by(const struct iio_dev *dev, char *text, size_t size);
 int iio_disable(struct iio_dev *dev);
 bool iio_is_enabled(const struct iio_dev *dev);
+
+/* Who else writes to "enable" while a run lasts, be it to switch it off and on again? */
+struct iio_watch {
+	int fd[2];		/* of its two files; -1: none */
+	struct timespec written[2];
+};
+
+void iio_watch_begin(const struct iio_dev *dev, struct iio_watch *w);
+int iio_watch_check(const struct iio_dev *dev, const struct iio_watch *w);
+void iio_watch_end(struct iio_watch *w);
 
 /* Is the device still there? If not, that is why anything else has failed */
 int iio_check_there(const struct iio_dev *dev);

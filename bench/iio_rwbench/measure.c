@@ -306,6 +306,8 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 	/* Whatever came before, the last blocks may have been given up */
 	if (!ret && x->enabled)
 		ret = iio_check_enabled(x->dev);
+	if (!ret && x->enabled)
+		ret = iio_watch_check(x->dev, &x->watch);
 	if (!ret && r->outcomes.bad && x->cfg->verify == VERIFY_OFF)
 		ret = bad_transfers(r);
 	if (x->ops->id == TR_DMABUF)

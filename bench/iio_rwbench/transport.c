@@ -29,6 +29,8 @@ int xfer_enable(struct xfer *x)
 		usage_read(&x->usage, x->cfg->root);
 	ret = iio_enable(x->dev, x->block_bytes);
 	x->enabled = !ret;
+	if (x->enabled)
+		iio_watch_begin(x->dev, &x->watch);
 	return ret;
 }
 
@@ -52,6 +54,7 @@ int xfer_disable(struct xfer *x)
 	if (!x->enabled)
 		return 0;
 	x->enabled = false;
+	iio_watch_end(&x->watch);
 	return iio_disable(x->dev);
 }
 

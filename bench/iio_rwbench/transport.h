@@ -47,6 +47,7 @@ struct xfer {
 	bool cpu_access;	/* the data is looked at, or written out */
 	int fd;			/* the buffer */
 	bool enabled;		/* by us */
+	struct iio_watch watch;	/* for others who do that */
 	int registers;		/* of the FPGA core, for its overflow bit; or -1 */
 	bool watching;		/* the bit was cleared */
 	uint64_t available;	/* samples in the buffer at the last time-out */

@@ -376,6 +376,8 @@ static void produce(uint32_t *w, size_t words)
 	fake.blocks++;
 	if (fake.blocks == fake.gone_at)
 		go_away();
+	if (fake.blocks == fake.toggle_at)
+		enable_by_another();
 	if (fake.lose_words && fake.blocks == fake.lose_at)
 		next_word += fake.lose_words;
 	if (fake.lossless_hz && rate_hz > fake.lossless_hz && fake.blocks % 2 == 0)
@@ -920,7 +922,7 @@ int fake_parse(const char *text)
 		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
 		KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
 		KNOB(hz_step), KNOB(fixed_hz), KNOB(twins), KNOB(read_only), KNOB(no_node),
-		KNOB(no_memory_nodes), KNOB(gone_at),
+		KNOB(no_memory_nodes), KNOB(gone_at), KNOB(toggle_at),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

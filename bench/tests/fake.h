@@ -66,6 +66,7 @@ struct fake {
 	bool no_node;		/* the device is there, but not in /dev */
 	bool no_memory_nodes;	/* and the same of what DMABUFs come from */
 	uint64_t gone_at;	/* with this block the device goes away */
+	uint64_t toggle_at;	/* or another process switches it off and on */
 
 	/* what was seen */
 	int attached;		/* now */
