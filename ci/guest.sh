@@ -37,6 +37,17 @@ load_merged() {
 	[ -d /sys/module/dmabuf_merged ] || insmod /modules/dmabuf_merged.ko
 }
 
+# load_triggers: IIO's device without hardware, "simple", which samples when it is triggered, and
+# two triggers: "timer", which has a rate, and sysfstrig0, which fires when somebody writes to it
+load_triggers() {
+	local configfs=/sys/kernel/config/iio
+
+	insmod /modules/industrialio-sw-trigger.ko && insmod /modules/iio-trig-hrtimer.ko &&
+		insmod /modules/iio-trig-sysfs.ko && mkdir $configfs/devices/dummy/simple &&
+		mkdir $configfs/triggers/hrtimer/timer &&
+		echo 0 >/sys/bus/iio/devices/iio_sysfs_trigger/add_trigger
+}
+
 # load_board: the converter of the emulated board (ci/guest --board).
 load_board() {
 	local tries=0 device
