@@ -540,6 +540,13 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	}
 }
 
+static bool same_key(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "=");
+
+	return len == strcspn(b, "=") && !strncmp(a, b, len);
+}
+
 /* Two points of a sweep with the same key could not be told apart in its report */
 static int check_lists(const struct cfg *cfg)
 {
@@ -556,6 +563,16 @@ static int check_lists(const struct cfg *cfg)
 			if (plan->ring[i] == plan->ring[k])
 				return fail(ST_USAGE, "--blocks: %u is in the list twice; name each number once",
 					    plan->ring[i]);
+	for (i = 0; i < cfg->npercentiles; i++)
+		for (k = 0; k < i; k++)
+			if (cfg->percentile[i] == cfg->percentile[k])
+				return fail(ST_USAGE, "--percentiles: %g is in the list twice; name each once",
+					    cfg->percentile[i] / 10000.0);
+	for (i = 0; i < plan->ntags; i++)
+		for (k = 0; k < i; k++)
+			if (same_key(plan->tag[i], plan->tag[k]))
+				return fail(ST_USAGE, "--tag: \"%s\" and \"%s\" have the same key; give each key once",
+					    plan->tag[k], plan->tag[i]);
 	for (i = 0; i < plan->nexporters; i++)
 		for (k = 0; k < i; k++)
 			if (!strcmp(plan->exporter[i], plan->exporter[k]))

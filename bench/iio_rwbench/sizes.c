@@ -77,8 +77,8 @@ static int plan_one(struct cfg *cfg, const struct iio_dev *dev, uint64_t *bytes,
 		return fail(ST_USAGE, "blocks of %" PRIu64 " bytes are too large for a program of %zu bits",
 			    *bytes, 8 * sizeof(size_t));
 	if (*bytes / dev->scan_bytes > INT32_MAX / 2)
-		return fail(ST_USAGE, "blocks of %" PRIu64 " bytes are larger than the kernel's buffer length can say",
-			    *bytes);
+		return fail(ST_USAGE, "blocks of %" PRIu64 " bytes are larger than the kernel's buffer length can say: with these channels %" PRIu64 " bytes is the most",
+			    *bytes, fitted((uint64_t)(INT32_MAX / 2) * dev->scan_bytes, unit));
 	return 0;
 }
 
