@@ -14,8 +14,8 @@
 #define UI_OVF		(1u << 2)
 #define UI_CLEAR	0x6u	/* and bit 1, as old cores have it; written as 1 */
 
-/* A list of words, each with a 0 behind it */
-static bool is_adi_core(const struct iio_dev *dev)
+/* "compatible" is a list of words, each with a 0 behind it */
+bool overflow_has_core(const struct iio_dev *dev)
 {
 	char path[SYSFS_PATH], list[256];
 	ssize_t n, at;
@@ -43,7 +43,7 @@ int overflow_open(const struct iio_dev *dev)
 	char path[SYSFS_PATH];
 
 	/* Other devices have other registers there, which are not ours to write */
-	if (!is_adi_core(dev) ||
+	if (!overflow_has_core(dev) ||
 	    snprintf(path, sizeof(path), "%s/sys/kernel/debug/iio/%s/direct_reg_access",
 		     dev->root, dev->id) >= (int)sizeof(path))
 		return -1;

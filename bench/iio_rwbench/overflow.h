@@ -15,6 +15,9 @@
 
 enum overflow { OVERFLOW_UNKNOWN, OVERFLOW_NO, OVERFLOW_YES };
 
+/* As its node of the device tree says */
+bool overflow_has_core(const struct iio_dev *dev);
+
 /* A file descriptor, or -1: not such a core, or nobody may look. */
 int overflow_open(const struct iio_dev *dev);
 

@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include "machine.h"
+#include "overflow.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -462,6 +463,9 @@ void report_table(FILE *out, const struct report *rep)
 	if (rep->cfg->verify == VERIFY_OFF)
 		fputs(looked ? "Data was not looked at (--verify); the FPGA core was asked for its overflow bit.\n" :
 		      "Loss was not looked for (--verify).\n", out);
+	if (!looked && overflow_has_core(rep->dev))
+		fputs("The FPGA core could not be asked for its overflow bit: that takes root, and debugfs (mount -t debugfs debugfs /sys/kernel/debug).\n",
+		      out);
 }
 
 void report_stream(FILE *out, const struct result *r)

@@ -816,6 +816,8 @@ static int core_tree(const char *dir)
 		if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
+	if (fake.no_debugfs)
+		return 0;
 	snprintf(path, sizeof(path), "%s/sys/kernel/debug/iio/iio:device0/direct_reg_access",
 		 dir);
 	set_file(path, "");
@@ -922,7 +924,7 @@ int fake_parse(const char *text)
 		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
 		KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
 		KNOB(hz_step), KNOB(fixed_hz), KNOB(twins), KNOB(read_only), KNOB(no_node),
-		KNOB(no_memory_nodes), KNOB(gone_at), KNOB(toggle_at),
+		KNOB(no_memory_nodes), KNOB(no_debugfs), KNOB(gone_at), KNOB(toggle_at),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

@@ -39,6 +39,7 @@ struct fake {
 	bool no_sync_file;	/* the kernel exports none */
 	bool core;		/* there is ADI's FPGA core, with its registers */
 	bool overflow;		/* its bit is set again at once */
+	bool no_debugfs;	/* where they are is not mounted */
 	unsigned int channels;	/* of the device; 0: four */
 	bool timestamp;		/* and one of 64 bits behind them */
 	unsigned int align;	/* length_align_bytes; 0: 8 */
