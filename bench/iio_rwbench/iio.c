@@ -611,14 +611,12 @@ uint64_t iio_rate(const struct iio_dev *dev)
 	return sysfs_read_u64(path, &rate) ? 0 : rate;
 }
 
-uint64_t iio_expected_rate(const struct iio_dev *dev)
+uint64_t iio_sample_rate(const struct iio_dev *dev)
 {
 	char path[SYSFS_PATH], file[SYSFS_PATH + 32];
 	uint64_t rate;
 	size_t i;
 
-	if (dev->expected_rate)
-		return dev->expected_rate;
 	if (current_trigger(dev, path, sizeof(path)))
 		return iio_rate(dev);
 	for (i = 0; i < 2; i++) {
@@ -626,7 +624,29 @@ uint64_t iio_expected_rate(const struct iio_dev *dev)
 		if (!sysfs_read_u64(file, &rate) && rate)
 			return rate;
 	}
-	return iio_rate(dev);
+	return 0;
+}
+
+uint64_t iio_expected_rate(const struct iio_dev *dev)
+{
+	uint64_t rate = dev->expected_rate ? dev->expected_rate : iio_sample_rate(dev);
+
+	return rate ? rate : iio_rate(dev);
+}
+
+void iio_rate_text(const struct iio_dev *dev, char *text, size_t size)
+{
+	uint64_t rate = iio_sample_rate(dev);
+	char path[SYSFS_PATH];
+	bool triggered = !current_trigger(dev, path, sizeof(path));
+
+	if (rate)
+		snprintf(text, size, "%s sampling_frequency %" PRIu64,
+			 triggered ? "its trigger has" : "it has", rate);
+	else
+		snprintf(text, size, triggered ?
+			 "its trigger has no rate, so somebody has to fire it" :
+			 "it has no sampling_frequency, or it is 0");
 }
 
 bool iio_has_rate(const struct iio_dev *dev)
@@ -839,6 +859,8 @@ int iio_watch_check(const struct iio_dev *dev, const struct iio_watch *w)
 		    (st.st_mtim.tv_sec == w->written[i].tv_sec &&
 		     st.st_mtim.tv_nsec == w->written[i].tv_nsec))
 			continue;
+		/* As with gone() */
+		fail_clear();
 		return fail(ST_FAIL, "another process switched the buffer of %s off or on during the run (%s/enable was written to): the figures are void; stop that process",
 			    dev->name, i ? dev->old_buf : dev->buf);
 	}

@@ -101,7 +101,13 @@ int iio_check_enabled(const struct iio_dev *dev);
 /* The sampling frequency in Hz, 0 if unknown or unlimited */
 uint64_t iio_rate(const struct iio_dev *dev);
 
-/* At which samples come: that of the trigger, if there is one that has a rate */
+/* At which samples come: that of the trigger, if there is one. 0 if unknown or unlimited */
+uint64_t iio_sample_rate(const struct iio_dev *dev);
+
+/* "it has sampling_frequency 1000", or what else there is to say of that */
+void iio_rate_text(const struct iio_dev *dev, char *text, size_t size);
+
+/* The same for time-outs: where nothing else is known, what the user or the device says */
 uint64_t iio_expected_rate(const struct iio_dev *dev);
 bool iio_has_rate(const struct iio_dev *dev);
 

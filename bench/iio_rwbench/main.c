@@ -300,7 +300,7 @@ static int run(struct report *rep)
 	if (dev.name[0] && dev.scan_bytes)
 		rep->dev = &dev;
 	if (!ret) {
-		rep->rate = iio_rate(&dev);
+		rep->rate = iio_sample_rate(&dev);
 		rep->core_version = core_version();
 		progress_init(&cfg, text_stream());
 		ret = run_command(rep);

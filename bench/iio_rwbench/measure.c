@@ -301,7 +301,8 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 		r->interrupted = !r->pipe_closed;
 		ret = 0;
 	}
-	if (ret && x->enabled && iio_check_there(x->dev))
+	if (ret && x->enabled &&
+	    (iio_check_there(x->dev) || iio_watch_check(x->dev, &x->watch)))
 		ret = ST_FAIL;
 	/* Whatever came before, the last blocks may have been given up */
 	if (!ret && x->enabled)

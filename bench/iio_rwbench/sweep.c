@@ -356,7 +356,7 @@ int sweep_run(struct sweep *s, const struct cfg *cfg, struct iio_dev *dev,
 
 	counters_open(&s->counters);
 	s->memcpy_mib_per_s = memcpy_ceiling();
-	s->line_mib_per_s = (double)iio_rate(dev) * dev->scan_bytes / (1 << 20);
+	s->line_mib_per_s = (double)iio_sample_rate(dev) * dev->scan_bytes / (1 << 20);
 	return run_all(s, progress);
 }
 

@@ -114,15 +114,12 @@ int xfer_wait(struct xfer *x, int fd, int last, const char *what)
 
 int xfer_no_data(const struct xfer *x)
 {
-	char rate[64] = "has no sampling_frequency, or it is 0";
-	uint64_t hz = iio_rate(x->dev);
+	char rate[96];
 
 	if (iio_check_enabled(x->dev))
 		return ST_FAIL;
-	if (hz)
-		snprintf(rate, sizeof(rate), "has sampling_frequency %" PRIu64, hz);
-
-	return fail(ST_FAIL, "no data from %s for %.1f s (%s): is it running at the rate you mean (it %s), and does it need a trigger (-t)?",
+	iio_rate_text(x->dev, rate, sizeof(rate));
+	return fail(ST_FAIL, "no data from %s for %.1f s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
 		    x->dev->name, (double)x->timeout_ms / 1000,
 		    transport_name(x->ops->id), rate);
 }

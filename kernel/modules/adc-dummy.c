@@ -212,7 +212,7 @@ static unsigned int adc_dummy_max_frequency(void)
 	if (timestamp)
 		bytes = ALIGN(bytes, sizeof(u64)) + sizeof(u64);
 
-	return div_u64(DMA_DUMMY_MAX_RATE, bytes);
+	return min_t(u64, div_u64(DMA_DUMMY_MAX_RATE, bytes), INT_MAX);
 }
 
 static int adc_dummy_probe(struct platform_device *pdev)
