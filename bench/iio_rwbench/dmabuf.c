@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The transport without copies: a ring of DMABUFs that the device writes to.
- * A block is ours from the moment its dma-buf polls readable until it is
- * enqueued again. DMA_BUF_IOCTL_SYNC brackets what the CPU does in between.
+ * The transport without copies: a ring of DMABUFs that the device writes to, or reads.
+ * A block is ours from the moment its dma-buf polls readable, that of an output writable,
+ * until it is enqueued again. DMA_BUF_IOCTL_SYNC brackets what the CPU does in between.
  */
 #include "transport.h"
 
@@ -37,6 +37,8 @@ static int sync_ioctl(int fd, uint64_t flags)
 /* Marks are written, and have to get out of the cache before the device writes */
 static uint64_t sync_direction(const struct xfer *x)
 {
+	if (x->dev->output)
+		return DMA_BUF_SYNC_WRITE;
 	return x->evidence.bits & EVIDENCE_MARK ? DMA_BUF_SYNC_RW :
 						  DMA_BUF_SYNC_READ;
 }
@@ -106,6 +108,10 @@ static int attach_failed(const struct xfer *x, int err)
 
 static int enqueue_failed(const struct xfer *x, int err)
 {
+	/* Whatever it is called: a length would have been refused without the flag, too */
+	if (x->cfg->cyclic && (err == -EINVAL || err == -EOPNOTSUPP || err == -ENOMEM))
+		return fail(ST_MISSING, "%s cannot repeat a block by itself: its DMA engine or this kernel lacks support (%s); use --transport=fileio, where this program repeats it",
+			    x->dev->name, strerror(-err));
 	switch (-err) {
 	case EINVAL:
 		return fail(ST_FAIL, "%s refuses transfers of %zu bytes: its DMA engine needs another length (length_align_bytes is %" PRIu64 ")",
@@ -124,11 +130,12 @@ static int enqueue_failed(const struct xfer *x, int err)
 	}
 }
 
-static int enqueue(struct xfer *x, struct dmabuf_block *b)
+static int enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
 {
 	struct iio_dmabuf req = {
 		.fd = (__u32)b->fd,
-		.bytes_used = x->block_bytes,
+		.flags = x->cfg->cyclic ? IIO_BUFFER_DMABUF_CYCLIC : 0,
+		.bytes_used = bytes,
 	};
 	int ret;
 
@@ -142,6 +149,7 @@ static int enqueue(struct xfer *x, struct dmabuf_block *b)
 		return -EINTR;
 	if (ret)
 		return enqueue_failed(x, -errno);
+	b->used = true;
 	evidence_watch(&x->evidence, &b->evidence, b->fd, x->mark, &x->syscalls);
 	xfer_step(x, STEP_ENQUEUE);
 	return 0;
@@ -215,7 +223,7 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 	/* By the first of them, for all of the ring */
 	if (b == x->block)
 		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x),
-			       x->block_bytes, b->fd);
+			       x->dev->output, x->block_bytes, b->fd);
 
 	if (wants_sync(x)) {
 		ret = map_block(x, b);
@@ -318,7 +326,7 @@ static int dmabuf_open(struct xfer *x)
 	unsigned int i;
 	int ret;
 
-	x->nblocks = x->cfg->nblocks;
+	x->nblocks = x->cfg->cyclic ? 1 : x->cfg->nblocks;
 
 	ret = iio_open_buffer(x->dev, &x->fd);
 	/* Drivers may make packets of that length */
@@ -328,8 +336,10 @@ static int dmabuf_open(struct xfer *x)
 		ret = x->cfg->exporter ? make_ring(x, x->cfg->exporter) :
 					 make_any_ring(x);
 	x->mark = now_ns();
+	if (ret || x->dev->output)
+		return ret;
 	for (i = 0; !ret && i < x->nblocks; i++)
-		ret = enqueue(x, &x->block[i]);
+		ret = enqueue(x, &x->block[i], x->block_bytes);
 	if (!ret)
 		ret = xfer_enable(x);
 	return ret;
@@ -341,10 +351,11 @@ static int dmabuf_get(struct xfer *x, struct view *view)
 	unsigned int last = (x->next + x->nblocks - 1) % x->nblocks;
 	int ret;
 
-	ret = xfer_wait(x, b->fd, x->block[last].fd, "a block");
+	view->fresh = !b->used;
+	ret = view->fresh ? 0 : xfer_wait(x, b->fd, x->block[last].fd, "a block");
 	if (ret)
 		return ret;
-	if (x->cfg->times && x->counting)
+	if (x->cfg->times && x->counting && !view->fresh)
 		hist_add(&x->latency, x->mark - b->enqueued_at);
 
 	if (wants_sync(x)) {
@@ -364,7 +375,7 @@ static int dmabuf_get(struct xfer *x, struct view *view)
 	return 0;
 }
 
-static int dmabuf_put(struct xfer *x)
+static int dmabuf_put(struct xfer *x, size_t bytes)
 {
 	struct dmabuf_block *b = &x->block[x->next];
 	int ret;
@@ -376,7 +387,29 @@ static int dmabuf_put(struct xfer *x)
 		return sync_failed(x, ret);
 
 	x->next = (x->next + 1) % x->nblocks;
-	return enqueue(x, b);
+	if (!bytes)
+		return 0;
+	/* What the engine cannot repeat is refused here only if the buffer is enabled */
+	if (x->cfg->cyclic)
+		ret = xfer_enable(x);
+	if (!ret)
+		ret = enqueue(x, b, bytes);
+	/* Else an output has something to send from the begin, and as much as can be */
+	if (!ret && x->dev->output && ++x->handed == x->nblocks && !x->enabled)
+		ret = xfer_enable(x);
+	return ret;
+}
+
+static int dmabuf_drain(struct xfer *x)
+{
+	unsigned int i, first = x->handed < x->nblocks ? 0 : x->next;
+	int ret = 0;
+
+	if (!x->enabled && x->handed)
+		ret = xfer_enable(x);
+	for (i = 0; !ret && i < x->nblocks && i < x->handed; i++)
+		ret = xfer_wait(x, x->block[(first + i) % x->nblocks].fd, -1, "a block");
+	return ret;
 }
 
 static void dmabuf_close(struct xfer *x)
@@ -395,5 +428,6 @@ const struct transport_ops dmabuf_ops = {
 	.open = dmabuf_open,
 	.get = dmabuf_get,
 	.put = dmabuf_put,
+	.drain = dmabuf_drain,
 	.close = dmabuf_close,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * iio_rwbench - receive from an IIO device by file I/O and by DMABUF, and tell
- * how fast that was. After libiio's iio_rwdev, whose options it keeps.
+ * iio_rwbench - receive from an IIO device, or send to it, by file I/O and by DMABUF, and
+ * tell how fast that was. After libiio's iio_rwdev, whose options it keeps.
  */
 #include "error.h"
 #include "iio.h"
@@ -43,6 +43,17 @@ static FILE *text_stream(void)
 	return cfg.benchmark && !cfg.csv && (!cfg.json || cfg.json_file) ? stdout : stderr;
 }
 
+static int check_direction(void)
+{
+	if (dev.output && !cfg.write)
+		return fail(ST_USAGE, "buffer %u of %s is an output buffer: add -w to send samples to it",
+			    dev.buffer_index, dev.name);
+	if (!dev.output && cfg.write)
+		return fail(ST_USAGE, "-w: buffer %u of %s is an input buffer; name an output device, or another buffer (-i)",
+			    dev.buffer_index, dev.name);
+	return 0;
+}
+
 static int prepare(void)
 {
 	struct iio_settings set = {
@@ -55,6 +66,8 @@ static int prepare(void)
 	int fd, ret;
 
 	ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
+	if (!ret)
+		ret = check_direction();
 	if (!ret)
 		ret = iio_select(&dev, cfg.channels, cfg.nchannels);
 	if (!ret && cfg.nchannels)
@@ -191,7 +204,9 @@ static int judge(const struct report *rep)
 	if (!good)
 		return fail(ST_DATA, "data was lost or is wrong");
 	if (overflow)
-		return fail(ST_DATA, "samples were lost: the FPGA core has its overflow bit set");
+		return fail(ST_DATA, dev.output ?
+			    "there were gaps: the FPGA core has its underflow bit set" :
+			    "samples were lost: the FPGA core has its overflow bit set");
 	if (wait_stopped() && (cfg.sweep || cfg_bounded(&cfg)) &&
 	    (interrupted || !rep->nresults))
 		return fail(ST_FAIL, "ended early by signal %d", wait_signal());

@@ -61,6 +61,11 @@ struct cfg {
 	struct plan plan;
 	bool plan_given;	/* some option of it */
 
+	/* direction */
+	bool write;
+	bool cyclic;
+	bool counter;		/* what is sent is a running counter */
+
 	/* target */
 	const char *device;
 	char **channels;

@@ -5,7 +5,7 @@
 
 bool result_has_figures(const struct result *r)
 {
-	return r && !r->status && r->blocks;
+	return r && !r->status && (r->blocks || r->repeated);
 }
 
 uint64_t result_lost_samples(const struct result *r)

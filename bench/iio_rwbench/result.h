@@ -37,7 +37,9 @@ struct result {
 	uint64_t warmup_bytes;
 
 	uint64_t blocks;
-	uint64_t bytes;			/* that arrived */
+	uint64_t bytes;			/* that arrived, or that an output took */
+	uint64_t repeated;		/* bytes that the device sends again and again, by itself */
+	bool output;
 	uint64_t elapsed_ns;
 	uint64_t syscalls;
 	uint64_t irqs;			/* these four with the warm-up */
@@ -53,7 +55,7 @@ struct result {
 	struct count instructions;
 	struct layout layout;
 	struct verify verify;
-	enum overflow overflow;		/* of the FPGA core, with the warm-up */
+	enum overflow overflow;		/* of the FPGA core, with the warm-up; of an output: underflow */
 	struct outcomes outcomes;	/* of the transfers, with the warm-up */
 
 	struct interval *interval;
