@@ -106,7 +106,7 @@ static int attach_failed(const struct xfer *x, int err)
 	}
 }
 
-static int enqueue_failed(const struct xfer *x, int err)
+int dmabuf_enqueue_failed(const struct xfer *x, int err)
 {
 	/* Whatever it is called: a length would have been refused without the flag, too */
 	if (x->cfg->cyclic && (err == -EINVAL || err == -EOPNOTSUPP || err == -ENOMEM))
@@ -130,7 +130,7 @@ static int enqueue_failed(const struct xfer *x, int err)
 	}
 }
 
-static int enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
+int dmabuf_enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
 {
 	struct iio_dmabuf req = {
 		.fd = (__u32)b->fd,
@@ -145,14 +145,20 @@ static int enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
 		x->syscalls++;
 	} while (ret && errno == EINTR && !wait_stopped());
 
-	if (ret && errno == EINTR)
-		return -EINTR;
 	if (ret)
-		return enqueue_failed(x, -errno);
+		return -errno;
 	b->used = true;
 	evidence_watch(&x->evidence, &b->evidence, b->fd, x->mark, &x->syscalls);
 	xfer_step(x, STEP_ENQUEUE);
 	return 0;
+}
+
+static int enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
+{
+	int ret;
+
+	ret = dmabuf_enqueue(x, b, bytes);
+	return ret && ret != -EINTR ? dmabuf_enqueue_failed(x, ret) : ret;
 }
 
 static int map_block(struct xfer *x, struct dmabuf_block *b)
@@ -210,6 +216,29 @@ static uint64_t alloc_bytes(const struct xfer *x)
 	return unit ? (x->block_bytes + unit - 1) / unit * unit : x->block_bytes;
 }
 
+static int attach(struct xfer *x, struct dmabuf_block *b)
+{
+	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
+		return attach_failed(x, -errno);
+	b->attached = true;
+	return 0;
+}
+
+/* The same block, at the other end of a relay */
+static int attach_to_other(struct xfer *x, const struct dmabuf_block *b)
+{
+	struct dmabuf_block *t = &x->to->block[b - x->block];
+
+	t->fd = b->fd;
+	x->to->exporter = x->exporter;
+	if (b == x->block)
+		evidence_begin(&x->to->evidence, x->cfg->evidence, false, true, x->block_bytes,
+			       b->fd);
+	/* It looks at those blocks that are looked at anyhow */
+	x->to->evidence.sparing = false;
+	return attach(x->to, t);
+}
+
 static int make_block(struct xfer *x, struct dmabuf_block *b)
 {
 	int ret;
@@ -222,7 +251,7 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 
 	/* By the first of them, for all of the ring */
 	if (b == x->block)
-		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x),
+		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x) && !x->to,
 			       x->dev->output, x->block_bytes, b->fd);
 
 	if (wants_sync(x)) {
@@ -236,10 +265,20 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 	    layout_add(&x->layout, b->fd, x->block_bytes))
 		x->layout = (struct layout){ .unknown = true };
 
-	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
-		return attach_failed(x, -errno);
-	b->attached = true;
-	return prepare_memory(x, b);
+	ret = attach(x, b);
+	if (!ret && x->to)
+		ret = attach_to_other(x, b);
+	return ret ? ret : prepare_memory(x, b);
+}
+
+static void drop_block_of_other(struct xfer *to, unsigned int i)
+{
+	struct dmabuf_block *t = &to->block[i];
+
+	evidence_drop(&t->evidence);
+	if (t->attached)
+		ioctl(to->fd, IIO_BUFFER_DMABUF_DETACH_IOCTL, &t->fd);
+	*t = (struct dmabuf_block){ .fd = -1, .evidence.sync_file = -1 };
 }
 
 static void drop_blocks(struct xfer *x)
@@ -251,6 +290,8 @@ static void drop_blocks(struct xfer *x)
 
 		if (b->fd < 0)
 			continue;
+		if (x->to)
+			drop_block_of_other(x->to, i);
 		sync_end(x, b);
 		evidence_drop(&b->evidence);
 		if (b->attached)
@@ -321,6 +362,15 @@ static int make_any_ring(struct xfer *x)
 	return exporter_open_failed(x->cfg->root, names[0], ret ? ret : -ENOENT);
 }
 
+static int open_buffer(struct xfer *x)
+{
+	int ret;
+
+	ret = iio_open_buffer(x->dev, &x->fd);
+	/* Drivers may make packets of that length */
+	return ret ? ret : iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes, 1);
+}
+
 static int dmabuf_open(struct xfer *x)
 {
 	unsigned int i;
@@ -328,10 +378,9 @@ static int dmabuf_open(struct xfer *x)
 
 	x->nblocks = x->cfg->cyclic ? 1 : x->cfg->nblocks;
 
-	ret = iio_open_buffer(x->dev, &x->fd);
-	/* Drivers may make packets of that length */
-	if (!ret)
-		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes, 1);
+	ret = open_buffer(x);
+	if (!ret && x->to)
+		ret = open_buffer(x->to);
 	if (!ret)
 		ret = x->cfg->exporter ? make_ring(x, x->cfg->exporter) :
 					 make_any_ring(x);
@@ -416,11 +465,17 @@ static void dmabuf_close(struct xfer *x)
 {
 	/* The device first, so that nothing is in flight when blocks go */
 	xfer_disable(x);
+	if (x->to)
+		xfer_disable(x->to);
 	drop_blocks(x);
 	exporter_close(&x->exporter);
+	if (x->to && x->to->fd >= 0)
+		close(x->to->fd);
 	if (x->fd >= 0)
 		close(x->fd);
 	x->dev->had_dmabufs = true;
+	if (x->to)
+		x->to->dev->had_dmabufs = true;
 }
 
 const struct transport_ops dmabuf_ops = {

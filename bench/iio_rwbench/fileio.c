@@ -24,6 +24,7 @@
  */
 #define RESTARTS	3
 #define RESTART_MS	1000
+#define RESTART_OUTPUT_US	10000
 #define RETRY_US	100
 #define DRAIN_US	1000
 #define NSEC_PER_MSEC	1000000u
@@ -163,8 +164,19 @@ static int start_output(struct xfer *x)
 	return ret;
 }
 
+/* As start() */
+static int restart_output(struct xfer *x)
+{
+	int ret;
+
+	ret = xfer_disable(x);
+	usleep(RESTART_OUTPUT_US);
+	return ret ? ret : start_output(x);
+}
+
 int fileio_send(struct xfer *x, const void *data, size_t bytes)
 {
+	unsigned int restarts = 0;
 	const char *p = data;
 	ssize_t n;
 	int ret;
@@ -175,6 +187,9 @@ int fileio_send(struct xfer *x, const void *data, size_t bytes)
 		x->syscalls++;
 		if (n < 0 && errno == EINTR) {
 			ret = wait_stopped() ? -EINTR : 0;
+		} else if (n < 0 && errno == EBUSY && x->dev->had_dmabufs && !x->handed &&
+			   restarts++ < RESTARTS) {
+			ret = restart_output(x);
 		} else if (n < 0) {
 			ret = fail(ST_FAIL, "write to %s: %s", x->dev->name,
 				   errno == ENODEV ? "the device went away" :

@@ -10,6 +10,7 @@
 #include "overflow.h"
 #include "progress.h"
 #include "rate.h"
+#include "relay_report.h"
 #include "report.h"
 #include "sizes.h"
 #include "sweep.h"
@@ -26,7 +27,8 @@
 #include <unistd.h>
 
 static struct cfg cfg;
-static struct iio_dev dev;
+static struct iio_dev dev, dev_to;
+static struct counters counters;
 static struct sweep sweep;
 static struct zerocopy zerocopy;
 static struct result results[2 * MAX_SIZES];
@@ -43,15 +45,46 @@ static FILE *text_stream(void)
 	return cfg.benchmark && !cfg.csv && (!cfg.json || cfg.json_file) ? stdout : stderr;
 }
 
-static int check_direction(void)
+static int check_direction(const struct iio_dev *d, bool output)
 {
-	if (dev.output && !cfg.write)
-		return fail(ST_USAGE, "buffer %u of %s is an output buffer: add -w to send samples to it",
-			    dev.buffer_index, dev.name);
-	if (!dev.output && cfg.write)
-		return fail(ST_USAGE, "-w: buffer %u of %s is an input buffer; name an output device, or another buffer (-i)",
-			    dev.buffer_index, dev.name);
+	if (d->output && !output)
+		return fail(ST_USAGE, "buffer %u of %s is an output buffer: %s", d->buffer_index,
+			    d->name, cfg.relay ? "name the device that receives first" :
+			    "add -w to send samples to it");
+	if (!d->output && output)
+		return fail(ST_USAGE, "%s: buffer %u of %s is an input buffer; name an output device, or another buffer (-i)",
+			    cfg.relay ? "relay" : "-w", d->buffer_index, d->name);
 	return 0;
+}
+
+static int choose(struct iio_dev *d, const char *name, bool output)
+{
+	int ret;
+
+	ret = iio_find(d, cfg.root, name, cfg.buffer_index);
+	if (!ret)
+		ret = check_direction(d, output);
+	if (!ret)
+		ret = iio_select(d, cfg.channels, cfg.nchannels);
+	return ret;
+}
+
+static int configure(struct iio_dev *d, const struct iio_settings *set)
+{
+	int fd, ret;
+
+	/* Another's buffer is not ours to configure: see first if it is free */
+	ret = iio_open_buffer(d, &fd);
+	if (ret)
+		return ret;
+	close(fd);
+
+	ret = iio_setup(d, set);
+	/* Without names it takes as many as the device takes together */
+	if (!ret && d->left_out[0])
+		fprintf(stderr, RWBENCH_NAME ": without %s, as %s does not take all channels together; name others to have those\n",
+			d->left_out, d->name);
+	return ret;
 }
 
 static int prepare(void)
@@ -63,36 +96,27 @@ static int prepare(void)
 		.expect_rate = cfg.trigger_rate_given,
 		.rate = cfg.rate_given ? &cfg.rate : NULL,
 	};
-	int fd, ret;
+	struct iio_settings set_to = { .rate = set.rate };
+	int ret;
 
-	ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
-	if (!ret)
-		ret = check_direction();
-	if (!ret)
-		ret = iio_select(&dev, cfg.channels, cfg.nchannels);
+	ret = choose(&dev, cfg.device, cfg.write);
+	if (!ret && cfg.relay) {
+		ret = choose(&dev_to, cfg.to, true);
+		dev.to = &dev_to;
+	}
 	if (!ret && cfg.nchannels)
 		ret = sizes_plan(&cfg, &dev);
 	if (!ret && cfg.find_max_rate && !iio_has_rate(&dev))
 		ret = fail(ST_FAIL, "--find-max-rate: %s has no sampling_frequency",
 			   dev.name);
-	if (ret)
-		return ret;
-
-	/* Another's buffer is not ours to configure: see first if it is free */
-	ret = iio_open_buffer(&dev, &fd);
-	if (ret)
-		return ret;
-	close(fd);
-
-	ret = iio_setup(&dev, &set);
-	if (ret || cfg.nchannels)
-		return ret;
-
-	/* Without names it takes as many as the device takes together */
-	if (dev.left_out[0])
-		fprintf(stderr, RWBENCH_NAME ": without %s, as %s does not take all channels together; name others to have those\n",
-			dev.left_out, dev.name);
-	return sizes_plan(&cfg, &dev);
+	if (!ret)
+		ret = configure(&dev, &set);
+	if (!ret && cfg.relay)
+		ret = configure(&dev_to, &set_to);
+	/* Before the run, not after it, is the time to find out */
+	if (!ret && cfg.checker)
+		ret = checker_read(cfg.checker, &(struct checks){ .known = false });
+	return ret || cfg.nchannels ? ret : sizes_plan(&cfg, &dev);
 }
 
 /*
@@ -187,26 +211,35 @@ static int run_command(struct report *rep)
 		progress_end();
 		return ret;
 	}
+	if (cfg.relay) {
+		counters_open(&counters);
+		cfg.counters = counters.n ? &counters : NULL;
+	}
 	return cfg.benchmark ? run_benchmark(rep) : run_stream(rep);
 }
 
 /* What the results mean for the exit status, when nothing failed */
 static int judge(const struct report *rep)
 {
-	bool interrupted = false, good = true, overflow = false;
+	bool interrupted = false, good = true, overflow = false, underflow = false;
+	bool sent_well = true;
 	size_t i;
 
 	for (i = 0; i < rep->nresults; i++) {
 		good &= verify_good(&results[i].verify);
 		overflow |= results[i].overflow == OVERFLOW_YES;
+		underflow |= results[i].underflow == OVERFLOW_YES;
+		sent_well &= result_sent_well(&results[i]);
 		interrupted |= results[i].interrupted || max_rates[i].interrupted;
 	}
 	if (!good)
 		return fail(ST_DATA, "data was lost or is wrong");
 	if (overflow)
-		return fail(ST_DATA, dev.output ?
-			    "there were gaps: the FPGA core has its underflow bit set" :
-			    "samples were lost: the FPGA core has its overflow bit set");
+		return fail(ST_DATA, "samples were lost: the FPGA core has its overflow bit set");
+	if (underflow)
+		return fail(ST_DATA, "there were gaps: the FPGA core has its underflow bit set");
+	if (!sent_well)
+		return fail(ST_DATA, "what was sent is not all of the counter, says --checker");
 	if (wait_stopped() && (cfg.sweep || cfg_bounded(&cfg)) &&
 	    (interrupted || !rep->nresults))
 		return fail(ST_FAIL, "ended early by signal %d", wait_signal());
@@ -292,8 +325,12 @@ static void print_text(const struct report *rep)
 		report_stream(out, &results[0]);
 		return;
 	}
-	report_header(out, rep);
-	report_table(out, rep);
+	if (cfg.relay) {
+		relay_report(out, rep);
+	} else {
+		report_header(out, rep);
+		report_table(out, rep);
+	}
 	fflush(out);
 }
 
@@ -379,5 +416,6 @@ int main(int argc, char **argv)
 		ret = err;
 	}
 	sweep_free(&sweep);
+	counters_close(&counters);
 	return ret;
 }

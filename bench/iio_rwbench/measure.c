@@ -2,6 +2,7 @@
 #include "measure.h"
 
 #include "error.h"
+#include "relay.h"
 #include "sizes.h"
 #include "wait.h"
 
@@ -28,6 +29,7 @@ struct window {
 	uint64_t least_blocks;
 	uint64_t syscalls;
 	struct tally instructions;
+	struct checks checks;
 	uint64_t tick;			/* begin of the running interval */
 	uint64_t tick_bytes;
 };
@@ -152,7 +154,17 @@ static void window_begin(struct window *w, struct xfer *x)
 		counters_begin(x->cfg->counters, &w->instructions);
 		x->mark = now_ns();
 	}
+	if (x->cfg->checker)
+		checker_read(x->cfg->checker, &w->checks);
 	w->open = x->counting = true;
+}
+
+static void read_checks(const struct window *w, const struct xfer *x, struct result *r)
+{
+	if (!x->cfg->checker || !w->checks.known || checker_read(x->cfg->checker, &r->checks))
+		return;
+	r->checks.jumps -= w->checks.jumps;
+	r->checks.lost_bytes -= w->checks.lost_bytes;
 }
 
 /*
@@ -242,6 +254,7 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 		counters_add(x->cfg->counters, &w->instructions);
 		r->instructions = w->instructions.sum;
 	}
+	read_checks(w, x, r);
 	r->elapsed_ns = w->last - w->begin;
 	r->syscalls = x->syscalls - w->syscalls;
 	r->timed = x->cfg->times;
@@ -330,6 +343,8 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			return ret;
 		if (!view.fresh)
 			xfer_watch_overflow(x);
+		if (x->to && x->to->enabled)
+			xfer_watch_overflow(x->to);
 		ret = judge(x, &view, r, &usable);
 		if (ret)
 			return ret;
@@ -390,7 +405,7 @@ static int check_still_enabled(const struct xfer *x)
 {
 	/* An output that got nothing to send never was */
 	if (!x->enabled || iio_is_enabled(x->dev))
-		return 0;
+		return x->to ? check_still_enabled(x->to) : 0;
 	return fail(ST_FAIL, "the buffer of %s was disabled during the run, by another process or because the device failed: the figures are void",
 		    x->dev->name);
 }
@@ -407,6 +422,14 @@ static void set_limits(struct window *w, const struct xfer *x)
 	w->least_blocks = cfg->min_blocks;
 }
 
+static void look_at_core(const struct xfer *x, struct result *r)
+{
+	enum overflow *flow = x->dev->output ? &r->underflow : &r->overflow;
+
+	if (x->watching)
+		*flow = overflow_read(x->registers, x->dev->output);
+}
+
 static int transfer(struct xfer *x, struct window *w, struct result *r,
 		    progress_fn progress)
 {
@@ -419,8 +442,11 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 		ret = x->cfg->cyclic && x->ops->id == TR_DMABUF ?
 		      run_cyclic(x, w, r, progress) : run(x, w, r, progress);
 	/* While there are still blocks to fill or to send: without one the bit is always set */
-	if (w->open && x->watching)
-		r->overflow = overflow_read(x->registers, x->dev->output);
+	if (w->open) {
+		look_at_core(x, r);
+		if (x->to)
+			look_at_core(x->to, r);
+	}
 	if (!ret && x->dev->output && !x->cfg->benchmark && !x->cfg->cyclic)
 		ret = drain(x, w, r);
 	window_end(w, x, r);
@@ -440,28 +466,51 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 	return ret;
 }
 
-int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
-	    uint64_t block_bytes, struct result *r, progress_fn progress)
+static const struct transport_ops *ops_of(enum transport transport, bool relay)
 {
-	struct xfer x = {
+	if (transport == TR_DMABUF)
+		return relay ? &relay_share_ops : &dmabuf_ops;
+	return relay ? &relay_copy_ops : &fileio_ops;
+}
+
+static void xfer_init(struct xfer *x, const struct cfg *cfg, struct iio_dev *dev,
+		      enum transport transport, uint64_t block_bytes)
+{
+	int i;
+
+	*x = (struct xfer){
 		.cfg = cfg,
 		.dev = dev,
-		.ops = transport == TR_DMABUF ? &dmabuf_ops : &fileio_ops,
+		.ops = ops_of(transport, dev->to),
 		.block_bytes = block_bytes,
 		.cpu_access = cfg->verify || cfg->work > WORK_SYNC || cfg->counter ||
 			      !cfg->benchmark,
 		.source.counter = cfg->counter,
 		.fd = -1,
 		.registers = cfg->trial ? -1 : overflow_open(dev),
+		.exporter.fd = -1,
 	};
-	struct window w = { .open = false };
-	int ret, i;
-
-	x.exporter.fd = -1;
 	for (i = 0; i < MAX_BLOCKS; i++)
-		x.block[i] = (struct dmabuf_block){
+		x->block[i] = (struct dmabuf_block){
 			.fd = -1, .evidence.sync_file = -1,
 		};
+	hist_reset(&x->latency);
+	xfer_set_timeout(x);
+}
+
+int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
+	    uint64_t block_bytes, struct result *r, progress_fn progress)
+{
+	struct window w = { .open = false };
+	struct xfer x, to;
+	int ret;
+
+	xfer_init(&x, cfg, dev, transport, block_bytes);
+	if (dev->to) {
+		xfer_init(&to, cfg, dev->to, transport, block_bytes);
+		to.from = true;
+		x.to = &to;
+	}
 	memset(r, 0, sizeof(*r));
 	r->transport = transport;
 	r->block_bytes = block_bytes;
@@ -470,10 +519,8 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	r->output = dev->output;
 	r->cpu_busy = -1;
 	hist_reset(&r->times);
-	hist_reset(&x.latency);
 	verify_init(&r->verify, cfg->verify);
 	set_limits(&w, &x);
-	xfer_set_timeout(&x);
 
 	fail_clear();
 	ret = work_open(&x.work, cfg->work, block_bytes, cfg->file);
@@ -482,6 +529,8 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	work_close(&x.work);
 	if (x.registers >= 0)
 		close(x.registers);
+	if (x.to && to.registers >= 0)
+		close(to.registers);
 
 	r->status = ret;
 	snprintf(r->error, sizeof(r->error), "%s", ret ? fail_text() : "");

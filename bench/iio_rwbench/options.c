@@ -32,7 +32,7 @@ enum {
 	OPT_RATE, OPT_WARMUP, OPT_NOTE, OPT_FIND_MAX_RATE, OPT_MAX_RATE,
 	OPT_RESOLUTION, OPT_CPU, OPT_FILE, OPT_REPEAT, OPT_CONFIDENCE,
 	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG, OPT_FULL, OPT_EVIDENCE,
-	OPT_FORMAT, OPT_PERCENTILES, OPT_COUNTER,
+	OPT_FORMAT, OPT_PERCENTILES, OPT_COUNTER, OPT_CHECKER,
 };
 
 static const char short_options[] = ":hVu:b:s:i:t:r:T:wcB";
@@ -51,6 +51,7 @@ static const struct option long_options[] = {
 	{ "cyclic", no_argument, NULL, 'c' },
 	{ "benchmark", no_argument, NULL, 'B' },
 	{ "counter", no_argument, NULL, OPT_COUNTER },
+	{ "checker", required_argument, NULL, OPT_CHECKER },
 	{ "transport", required_argument, NULL, OPT_TRANSPORT },
 	{ "blocks", required_argument, NULL, OPT_BLOCKS },
 	{ "exporter", required_argument, NULL, OPT_EXPORTER },
@@ -86,6 +87,7 @@ static const struct option long_options[] = {
 static const char help_text[] =
 "Usage: " RWBENCH_NAME " [options] <device> [<channel> ...]\n"
 "       " RWBENCH_NAME " sweep [options] <device> [<channel> ...]\n"
+"       " RWBENCH_NAME " relay [options] <from> <to>\n"
 "       " RWBENCH_NAME " zerocopy [--exporter A,B,...] [--json[=FILE]]\n"
 "\n"
 "  " RWBENCH_NAME " -b 4096 -B cf-ad9361-lpc              measure file I/O and DMABUF\n"
@@ -144,6 +146,10 @@ static const char help_text[] =
 "      --counter            send the running counter that --verify checks\n"
 "  -c, --cyclic             with -w: send one block again and again. By DMABUF the\n"
 "                           device does that by itself, else this program\n"
+"      --checker DIR        what is sent is checked by others, who count in the files\n"
+"                           jumps and lost_bytes of DIR; also with relay\n"
+"Relay: samples from one device to another, by DMABUFs that both have attached and\n"
+"by read() and write(). Sizes by default: 64K,256K,1M,4M; --rate sets both\n"
 "What is done with the data\n"
 "      --verify[=HOW]       check the 32-bit running counter. full (default):\n"
 "                           every word; edges: first and last word of a block,\n"
@@ -452,6 +458,9 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	case OPT_COUNTER:
 		cfg->counter = true;
 		return 0;
+	case OPT_CHECKER:
+		cfg->checker = optarg;
+		return 0;
 	case OPT_TRANSPORT:
 		return parse_transport(cfg);
 	case OPT_BLOCKS:
@@ -590,8 +599,27 @@ static int check_zerocopy(int c)
 		    o->name);
 }
 
+static int check_relay(const struct cfg *cfg)
+{
+	if (cfg->write || cfg->cyclic || cfg->counter)
+		return fail(ST_USAGE, "relay sends what comes in: -w, -c and --counter do not go with it");
+	if (cfg->verify || cfg->work)
+		return fail(ST_USAGE, "relay does not look at the data: use --checker in place of --verify and --touch");
+	if (cfg->find_max_rate)
+		return fail(ST_USAGE, "--find-max-rate does not go with relay");
+	if (cfg->evidence & EVIDENCE_MARK)
+		return fail(ST_USAGE, "--evidence mark: relay does not touch the data; use fence");
+	if (!cfg_bounded(cfg) && (cfg->transports == TR_BOTH || cfg->nsizes > 1))
+		return fail(ST_USAGE, "--duration 0 is endless, so only one transport and one size can be measured");
+	return 0;
+}
+
 static int check_output(const struct cfg *cfg)
 {
+	if (cfg->relay)
+		return check_relay(cfg);
+	if (!cfg->write && cfg->checker)
+		return fail(ST_USAGE, "--checker is of what is sent: it belongs to -w and relay");
 	if (!cfg->write && cfg->cyclic)
 		return fail(ST_USAGE, "-c: only an output can repeat a block: add -w");
 	if (!cfg->write && cfg->counter)
@@ -604,8 +632,8 @@ static int check_output(const struct cfg *cfg)
 		return fail(ST_USAGE, "--find-max-rate looks at samples that come in: it does not go with -w");
 	if (cfg->evidence & EVIDENCE_MARK && !(cfg->evidence & EVIDENCE_FENCE))
 		return fail(ST_USAGE, "--evidence mark: an output overwrites nothing; use fence");
-	if (cfg->sweep && (cfg->cyclic || cfg->counter || cfg->plan.works & ~(3u << WORK_NONE)))
-		return fail(ST_USAGE, "sweep -w takes --cpu none and sync, and neither -c nor --counter");
+	if (cfg->sweep && (cfg->cyclic || cfg->counter || cfg->checker || cfg->plan.works & ~(3u << WORK_NONE)))
+		return fail(ST_USAGE, "sweep -w takes --cpu none and sync, and neither -c, --counter nor --checker");
 	if (cfg->cyclic && cfg->samples)
 		return fail(ST_USAGE, "-s: nobody counts what is repeated; use --duration with -c");
 	return 0;
@@ -651,6 +679,16 @@ static int check_combination(const struct cfg *cfg)
 	if (cfg->interval_given && !cfg->interval_ns)
 		return fail(ST_USAGE, "--interval: 0 is not possible");
 	return check_lists(cfg);
+}
+
+static void relay_end(struct cfg *cfg)
+{
+	static const uint64_t sizes[] = { 64 << 10, 256 << 10, 1 << 20, 4 << 20 };
+
+	if (cfg->nsizes || cfg->block_given)
+		return;
+	memcpy(cfg->sizes, sizes, sizeof(sizes));
+	cfg->nsizes = sizeof(sizes) / sizeof(sizes[0]);
 }
 
 /* What is another for "sweep", before the options are read */
@@ -729,7 +767,14 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		argc--;
 	}
 
-	if (argc > 1 && !strcmp(argv[1], "zerocopy")) {
+	if (argc > 1 && !cfg->sweep && !strcmp(argv[1], "relay")) {
+		cfg->relay = true;
+		cfg->benchmark = true;
+		argv++;
+		argc--;
+	}
+
+	if (argc > 1 && !cfg->relay && !strcmp(argv[1], "zerocopy")) {
 		cfg->zerocopy = true;
 		argv++;
 		argc--;
@@ -759,7 +804,9 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		cfg->duration_ns = DEFAULT_BENCH_SECONDS * (uint64_t)NSEC_PER_SEC;
 	if (cfg->sweep)
 		sweep_end(cfg);
-	else if (cfg->warmup == UINT32_MAX)
+	if (cfg->relay)
+		relay_end(cfg);
+	if (!cfg->sweep && cfg->warmup == UINT32_MAX)
 		cfg->warmup = cfg->nblocks;
 	if (!cfg->benchmark)
 		cfg->warmup = 0;
@@ -776,6 +823,11 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		return fail(ST_USAGE, "no device given");
 	}
 	cfg->device = argv[optind];
+	if (cfg->relay) {
+		cfg->to = argv[optind + 1];
+		return argc - optind == 2 ? 0 :
+		       fail(ST_USAGE, "relay takes two devices: the one that receives, and the one that sends");
+	}
 	cfg->channels = argv + optind + 1;
 	cfg->nchannels = (size_t)(argc - optind - 1);
 	return 0;

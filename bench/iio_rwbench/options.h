@@ -58,6 +58,7 @@ struct cfg {
 	enum action action;
 	bool sweep;
 	bool zerocopy;
+	bool relay;
 	struct plan plan;
 	bool plan_given;	/* some option of it */
 
@@ -68,6 +69,7 @@ struct cfg {
 
 	/* target */
 	const char *device;
+	const char *to;		/* of relay */
 	char **channels;
 	size_t nchannels;
 	unsigned int buffer_index;
@@ -116,6 +118,7 @@ struct cfg {
 	enum verify_mode verify;
 	enum work_kind work;
 	const char *file;		/* for WORK_FILE; NULL: in memory */
+	const char *checker;		/* of what is sent; NULL: none */
 
 	/* what is looked at besides */
 	bool times;			/* of each step of a block */

@@ -155,8 +155,8 @@ void report_header(FILE *out, const struct report *rep)
 	fputc('\n', out);
 }
 
-static const struct result *find_result(const struct report *rep,
-					uint64_t block_bytes, enum transport t)
+const struct result *report_find(const struct report *rep, uint64_t block_bytes,
+				 enum transport t)
 {
 	size_t i;
 
@@ -368,11 +368,17 @@ static void print_overflow(FILE *out, const struct result *r)
 {
 	char size[32];
 
-	if (r->overflow != OVERFLOW_YES)
-		return;
 	format_size(size, sizeof(size), r->block_bytes);
-	fprintf(out, "%s %s: the FPGA core says that %s\n", transport_name(r->transport), size,
-		r->output ? "there were gaps (underflow)" : "samples were lost (overflow)");
+	if (r->overflow == OVERFLOW_YES)
+		fprintf(out, "%s %s: the FPGA core says that samples were lost (overflow)\n",
+			transport_name(r->transport), size);
+	if (r->underflow == OVERFLOW_YES)
+		fprintf(out, "%s %s: the FPGA core says that there were gaps (underflow)\n",
+			transport_name(r->transport), size);
+	if (!result_sent_well(r))
+		fprintf(out, "%s %s: of what was sent %" PRIu64 " words did not continue the counter, and %" PRIu64 " bytes were not there in time (--checker)\n",
+			transport_name(r->transport), size, r->checks.jumps,
+			r->checks.lost_bytes);
 }
 
 /* One block for all of the time: there is no rate to tell, but what that costs */
@@ -440,12 +446,25 @@ static void print_rows(FILE *out, const struct report *rep, print_row_fn print)
 		const struct result *r = &rep->result[i];
 		const struct result *f, *d;
 
-		f = find_result(rep, r->block_bytes, TR_FILEIO);
-		d = find_result(rep, r->block_bytes, TR_DMABUF);
+		f = report_find(rep, r->block_bytes, TR_FILEIO);
+		d = report_find(rep, r->block_bytes, TR_DMABUF);
 		if (r == (f ? f : d))
 			print(out, rep, r->block_bytes, f, d);
 	}
 	fputc('\n', out);
+}
+
+void report_notes(FILE *out, const struct report *rep, const struct result *r)
+{
+	print_percentiles(out, rep->cfg, r);
+	print_length(out, r);
+	print_repeated(out, r);
+	print_unknown(out, r);
+	print_bad(out, r);
+	print_overflow(out, r);
+	print_events(out, r);
+	print_failure(out, r);
+	print_search_failure(out, rep, r);
 }
 
 void report_table(FILE *out, const struct report *rep)
@@ -463,16 +482,8 @@ void report_table(FILE *out, const struct report *rep)
 	for (i = 0; i < rep->nresults; i++) {
 		const struct result *r = &rep->result[i];
 
-		print_percentiles(out, rep->cfg, r);
-		print_length(out, r);
-		print_repeated(out, r);
-		print_unknown(out, r);
-		print_bad(out, r);
-		print_overflow(out, r);
+		report_notes(out, rep, r);
 		looked |= r->overflow != OVERFLOW_UNKNOWN;
-		print_events(out, r);
-		print_failure(out, r);
-		print_search_failure(out, rep, r);
 		interrupted |= r->interrupted;
 		if (max_rate_of(rep, r))
 			interrupted |= max_rate_of(rep, r)->interrupted;

@@ -60,8 +60,8 @@ static void print_proof(FILE *out, const struct result *r)
 	if (r->verify.mode != VERIFY_OFF)
 		fprintf(out, "%" PRIu64, result_lost_samples(r));
 	fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%s,%s", r->outcomes.bad,
-		r->outcomes.count[OUT_UNKNOWN], overflow[r->output ? 0 : r->overflow],
-		overflow[r->output ? r->overflow : 0]);
+		r->outcomes.count[OUT_UNKNOWN], overflow[r->overflow],
+		overflow[r->underflow]);
 }
 
 static void print_result(FILE *out, const struct report *rep, size_t i)

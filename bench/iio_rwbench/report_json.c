@@ -33,13 +33,13 @@ static void json_system(struct json *j, const struct cfg *cfg)
 	json_end_object(j);
 }
 
-static void json_device(struct json *j, const struct report *rep)
+static void json_device(struct json *j, const struct report *rep, const char *key,
+			const struct iio_dev *dev)
 {
-	const struct iio_dev *dev = rep->dev;
 	char version[32];
 	size_t i;
 
-	json_object(j, "device");
+	json_object(j, key);
 	json_str(j, "id", dev->id);
 	json_str(j, "name", dev->name);
 	json_str(j, "label", dev->label);
@@ -226,6 +226,25 @@ static void json_max_rate(struct json *j, const struct max_rate *m)
 	}
 }
 
+static void json_relay(struct json *j, const struct result *r)
+{
+	const struct hist *h = &r->latency;
+
+	json_object(j, "latency");
+	json_u64(j, "count", h->count);
+	json_u64(j, "min_ns", h->count ? h->min : 0);
+	json_u64(j, "p50_ns", hist_percentile(h, 500));
+	json_u64(j, "p99_ns", hist_percentile(h, 990));
+	json_u64(j, "max_ns", h->max);
+	json_end_object(j);
+	if (r->bytes)
+		json_num(j, "process_ns_per_mib", result_cpu_us_per_mib(r) * 1000, 1);
+	if (r->instructions.valid && r->bytes)
+		json_num(j, "instructions_per_mib", result_instructions_per_mib(r), 1);
+	else
+		json_null(j, "instructions_per_mib");
+}
+
 static void json_flow(struct json *j, const char *name, enum overflow flow)
 {
 	if (flow == OVERFLOW_UNKNOWN)
@@ -257,8 +276,12 @@ static void json_result(struct json *j, const struct cfg *cfg, const struct resu
 	json_u64(j, "blocks", r->blocks);
 	json_u64(j, "warmup_blocks", r->warmup);
 	json_outcomes(j, r);
-	json_flow(j, "overflow", r->output ? OVERFLOW_UNKNOWN : r->overflow);
-	json_flow(j, "underflow", r->output ? r->overflow : OVERFLOW_UNKNOWN);
+	json_flow(j, "overflow", r->overflow);
+	json_flow(j, "underflow", r->underflow);
+	if (r->checks.known) {
+		json_u64(j, "sent_jumps", r->checks.jumps);
+		json_u64(j, "sent_lost_bytes", r->checks.lost_bytes);
+	}
 	if (r->verify.mode == VERIFY_OFF)
 		json_unverified(j);
 	else
@@ -281,6 +304,8 @@ static void json_result(struct json *j, const struct cfg *cfg, const struct resu
 	else
 		json_null(j, "irqs_per_mib");
 	json_times(j, cfg, &r->times);
+	if (cfg->relay)
+		json_relay(j, r);
 	json_intervals(j, r);
 	if (m)
 		json_max_rate(j, m);
@@ -312,7 +337,9 @@ void report_json_begin(struct json *j, const struct report *rep,
 		json_str(j, "note", rep->cfg->note);
 	json_system(j, rep->cfg);
 	if (rep->dev)
-		json_device(j, rep);
+		json_device(j, rep, "device", rep->dev);
+	if (rep->dev && rep->dev->to)
+		json_device(j, rep, "to", rep->dev->to);
 }
 
 void report_json_end(struct json *j, const struct report *rep)

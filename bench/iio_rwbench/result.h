@@ -5,6 +5,7 @@
 #ifndef RWBENCH_RESULT_H
 #define RWBENCH_RESULT_H
 
+#include "checker.h"
 #include "counters.h"
 #include "evidence.h"
 #include "exporter.h"
@@ -55,7 +56,9 @@ struct result {
 	struct count instructions;
 	struct layout layout;
 	struct verify verify;
-	enum overflow overflow;		/* of the FPGA core, with the warm-up; of an output: underflow */
+	enum overflow overflow;		/* of the FPGA core, with the warm-up */
+	enum overflow underflow;	/* of that of an output */
+	struct checks checks;		/* of what was sent, without the warm-up */
 	struct outcomes outcomes;	/* of the transfers, with the warm-up */
 
 	struct interval *interval;
@@ -76,6 +79,13 @@ uint64_t result_lost_samples(const struct result *r);
 
 /* The counts of interrupts are known */
 bool result_has_irqs(const struct result *r);
+
+/* CPU time of this process for each MiB, with the warm-up */
+double result_cpu_us_per_mib(const struct result *r);
+double result_instructions_per_mib(const struct result *r);
+
+/* Nobody has found anything wrong with what was sent */
+bool result_sent_well(const struct result *r);
 
 /* Per MiB that arrived: system calls of the transfer loop, interrupts of the machine */
 double result_syscalls_per_mib(const struct result *r);

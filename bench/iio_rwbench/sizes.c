@@ -23,6 +23,10 @@ uint64_t sizes_unit(const struct cfg *cfg, const struct iio_dev *dev)
 {
 	uint64_t unit = common_multiple(dev->scan_bytes, dev->length_align);
 
+	if (dev->to)
+		unit = common_multiple(unit, common_multiple(dev->to->scan_bytes,
+							     dev->to->length_align));
+
 	return cfg->verify || cfg->find_max_rate || cfg->counter ?
 	       common_multiple(unit, VERIFY_WORD) : unit;
 }

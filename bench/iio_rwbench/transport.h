@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 #define FILEIO_BLOCKS	2	/* of the kernel, whatever is asked for */
+#define RELAY_LEAD	2	/* blocks with which the output of a relay begins */
+#define RELAY_ROUND	4	/* more than are on their way by file I/O */
 
 /* One block of data, between get and put */
 struct view {
@@ -68,6 +70,15 @@ struct xfer {
 	bool waited;		/* for this block */
 	bool idle;		/* until we give a block back, it has none to fill */
 
+	/* A relay: this is the input, and the rest is about its way to the output */
+	struct xfer *to;
+	bool from;		/* this is that output: it has its own input */
+	uint64_t relayed;	/* blocks that were handed over, or wait for that */
+	char *held;
+	uint64_t in_ns[RELAY_ROUND];	/* when the last blocks were there */
+	enum outcome sent;	/* of the last one that went out */
+	int sent_err;
+
 	/* file I/O */
 	void *data;
 	size_t filled;		/* of it, by now */
@@ -104,6 +115,10 @@ extern const struct transport_ops dmabuf_ops;
 
 /* Writes what is elsewhere than in the block of @x. As put() */
 int fileio_send(struct xfer *x, const void *data, size_t bytes);
+
+/* Without a sentence: 0 or -errno, and that sentence */
+int dmabuf_enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes);
+int dmabuf_enqueue_failed(const struct xfer *x, int err);
 
 /* For open(): lets the data flow */
 int xfer_enable(struct xfer *x);

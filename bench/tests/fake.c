@@ -81,7 +81,7 @@ static struct {
 	} fence[SIDES];
 } fds[MAX_FDS];
 static bool enabled, dac_enabled;
-static char dac_block[1 << 20];	/* what write() has brought of it ... */
+static char dac_block[8 << 20];	/* what write() has brought of it ... */
 static size_t dac_filled;
 static unsigned int dac_full;	/* ... and blocks that wait, which are sent at once in truth */
 static uint32_t sent_next;
