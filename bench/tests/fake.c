@@ -644,15 +644,16 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 
 static uint32_t chosen;	/* register of the FPGA core */
 
-static bool is_registers(int fd)
+static bool is_registers(int fd, bool *dac)
 {
 	char path[512];
 
 	path_of(fd, path, sizeof(path));
+	*dac = strstr(path, "/iio:device2/");
 	return ends_with(path, "/direct_reg_access");
 }
 
-static ssize_t write_register(const char *text, size_t n)
+static ssize_t write_register(const char *text, size_t n, bool dac)
 {
 	unsigned int reg, val;
 	char line[64];
@@ -660,7 +661,7 @@ static ssize_t write_register(const char *text, size_t n)
 	snprintf(line, sizeof(line), "%.*s", (int)n, text);
 	switch (sscanf(line, "%i %i", (int *)&reg, (int *)&val)) {
 	case 2:
-		if (reg != 0x80000088 || !(val & 4))
+		if (reg != 0x80000088 || !(val & (dac ? 1 : 4)))
 			mistake("write to a register that is not ours");
 		fake.clears++;
 		/* fallthrough */
@@ -671,20 +672,21 @@ static ssize_t write_register(const char *text, size_t n)
 	return err(EINVAL);
 }
 
-static ssize_t read_register(char *buf, size_t n)
+static ssize_t read_register(char *buf, size_t n, bool dac)
 {
 	if (chosen == 0x80000088)
-		return snprintf(buf, n, "0x%X\n", fake.overflow ? 4 : 0);
+		return snprintf(buf, n, "0x%X\n", dac ? fake.underflow : fake.overflow ? 4 : 0);
 	return snprintf(buf, n, "0x%X\n", chosen == 0x80000000 ? 0xa0262 : 0);
 }
 
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
 {
 	uint64_t *frame = buf;
+	bool dac;
 	size_t i;
 
-	if (is_registers(fd))
-		return read_register(buf, n);
+	if (is_registers(fd, &dac))
+		return read_register(buf, n, dac);
 	if (!fake.pagemap)
 		return __real_pread(fd, buf, n, offset);
 	if (++fake.pagemap_looks == fake.pagemap_errno_at)
@@ -870,7 +872,7 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 		return write_samples(buf, n);
 	path_of(fd, path, sizeof(path));
 	if (ends_with(path, "/direct_reg_access"))
-		return write_register(buf, n);
+		return write_register(buf, n, strstr(path, "/iio:device2/"));
 	if (fake.trigger_errno && ends_with(path, "/trigger0/sampling_frequency"))
 		return refuse(fd, "10", fake.trigger_errno);
 	if (fake.pipe_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
@@ -986,18 +988,19 @@ static void channel_tree(const char *dir, enum side side)
 }
 
 /* A word with its 0, and another one in front of the one that counts */
-static int core_tree(const char *dir)
+static int core_tree(const char *dir, const char *id)
 {
-	static const char words[] = "vendor,adc\0adi,axi-adc-10.0.a";
-	static const char *const dirs[] = {
-		"sys/kernel/", "sys/kernel/debug/", "sys/kernel/debug/iio/",
-		"sys/kernel/debug/iio/iio:device0/",
+	static const char words[] = "vendor,converter\0adi,axi-ad9361";
+	char own[64];
+	const char *const dirs[] = {
+		"sys/kernel/", "sys/kernel/debug/", "sys/kernel/debug/iio/", own,
 	};
 	char path[512];
 	size_t i;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/" DEVICE "of_node/compatible", dir);
+	snprintf(own, sizeof(own), "sys/kernel/debug/iio/%s/", id);
+	snprintf(path, sizeof(path), "%s/sys/bus/iio/devices/%s/of_node/compatible", dir, id);
 	if (!fake.core)
 		return unlink(path) && errno != ENOENT ? -errno : 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -1009,8 +1012,7 @@ static int core_tree(const char *dir)
 		if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
-	snprintf(path, sizeof(path), "%s/sys/kernel/debug/iio/iio:device0/direct_reg_access",
-		 dir);
+	snprintf(path, sizeof(path), "%s/%sdirect_reg_access", dir, own);
 	set_file(path, "");
 	return 0;
 }
@@ -1032,7 +1034,7 @@ int fake_tree(const char *dir)
 	}
 	channel_tree(dir, ADC);
 	channel_tree(dir, DAC);
-	return core_tree(dir);
+	return core_tree(dir, "iio:device0") ?: core_tree(dir, "iio:device2");
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,

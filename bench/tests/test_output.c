@@ -294,6 +294,29 @@ static void engine_that_cannot_repeat(void)
 	nothing_left_behind();
 }
 
+static void underflow_bit(void)
+{
+	size_t i, k;
+
+	for (i = 0; i < 2; i++) {
+		for (k = 0; k < 2; k++) {
+			fresh();
+			fake.core = true;
+			fake.underflow = k;
+			fake_tree(root);
+			CHECK_EQ(go(transports[i]), 0);
+			CHECK_EQ(r.underflow, k ? OVERFLOW_YES : OVERFLOW_NO);
+			CHECK_EQ(r.overflow, OVERFLOW_UNKNOWN);
+			CHECK_EQ(fake.clears, 1);
+			nothing_left_behind();
+		}
+	}
+	fresh();
+	CHECK_EQ(go(TR_DMABUF), 0);
+	CHECK_EQ(r.underflow, OVERFLOW_UNKNOWN);
+	nothing_left_behind();
+}
+
 static void attach_errors(void)
 {
 	fresh();
@@ -317,6 +340,7 @@ static const struct ktap_test tests[] = {
 	{ "output.cyclic_by_hand", cyclic_by_hand },
 	{ "output.cyclic_of_a_short_period", cyclic_of_a_short_period },
 	{ "output.engine_that_cannot_repeat", engine_that_cannot_repeat },
+	{ "output.underflow_bit", underflow_bit },
 	{ "output.attach_errors", attach_errors },
 };
 

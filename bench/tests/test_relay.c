@@ -52,6 +52,7 @@ static void every_word_in_order(void)
 	for (i = 0; i < 2; i++) {
 		fresh();
 		fake.start = 0x12345678;
+		cfg.evidence = EVIDENCE_FENCE;
 		CHECK_EQ(go(transports[i]), 0);
 		CHECK_EQ(r.blocks, 20);
 		CHECK_EQ(r.bytes, 20 * BLOCK);
