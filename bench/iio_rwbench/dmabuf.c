@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The transport without copies: a ring of DMABUFs that the device writes to.
- * A block is ours from the moment its dma-buf polls readable until it is
- * enqueued again. DMA_BUF_IOCTL_SYNC brackets what the CPU does in between.
+ * The transport without copies: a ring of DMABUFs that the device writes to, or reads.
+ * A block is ours from the moment its dma-buf polls readable, that of an output writable,
+ * until it is enqueued again. DMA_BUF_IOCTL_SYNC brackets what the CPU does in between.
  */
 #include "transport.h"
 
@@ -37,6 +37,8 @@ static int sync_ioctl(int fd, uint64_t flags)
 /* Marks are written, and have to get out of the cache before the device writes */
 static uint64_t sync_direction(const struct xfer *x)
 {
+	if (x->dev->output)
+		return DMA_BUF_SYNC_WRITE;
 	return x->evidence.bits & EVIDENCE_MARK ? DMA_BUF_SYNC_RW :
 						  DMA_BUF_SYNC_READ;
 }
@@ -104,8 +106,12 @@ static int attach_failed(const struct xfer *x, int err)
 	}
 }
 
-static int enqueue_failed(const struct xfer *x, int err)
+int dmabuf_enqueue_failed(const struct xfer *x, int err)
 {
+	/* Whatever it is called: a length would have been refused without the flag, too */
+	if (x->cfg->cyclic && (err == -EINVAL || err == -EOPNOTSUPP || err == -ENOMEM))
+		return fail(ST_MISSING, "%s cannot repeat a block by itself: its DMA engine or this kernel lacks support (%s); use --transport=fileio, where this program repeats it",
+			    x->dev->name, strerror(-err));
 	switch (-err) {
 	case EINVAL:
 		return fail(ST_FAIL, "%s refuses transfers of %zu bytes: its DMA engine needs another length (length_align_bytes is %" PRIu64 ")",
@@ -124,11 +130,12 @@ static int enqueue_failed(const struct xfer *x, int err)
 	}
 }
 
-static int enqueue(struct xfer *x, struct dmabuf_block *b)
+int dmabuf_enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
 {
 	struct iio_dmabuf req = {
 		.fd = (__u32)b->fd,
-		.bytes_used = x->block_bytes,
+		.flags = x->cfg->cyclic ? IIO_BUFFER_DMABUF_CYCLIC : 0,
+		.bytes_used = bytes,
 	};
 	int ret;
 
@@ -138,13 +145,20 @@ static int enqueue(struct xfer *x, struct dmabuf_block *b)
 		x->syscalls++;
 	} while (ret && errno == EINTR && !wait_stopped());
 
-	if (ret && errno == EINTR)
-		return -EINTR;
 	if (ret)
-		return enqueue_failed(x, -errno);
+		return -errno;
+	b->used = true;
 	evidence_watch(&x->evidence, &b->evidence, b->fd, x->mark, &x->syscalls);
 	xfer_step(x, STEP_ENQUEUE);
 	return 0;
+}
+
+static int enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
+{
+	int ret;
+
+	ret = dmabuf_enqueue(x, b, bytes);
+	return ret && ret != -EINTR ? dmabuf_enqueue_failed(x, ret) : ret;
 }
 
 static int map_block(struct xfer *x, struct dmabuf_block *b)
@@ -202,6 +216,29 @@ static uint64_t alloc_bytes(const struct xfer *x)
 	return unit ? (x->block_bytes + unit - 1) / unit * unit : x->block_bytes;
 }
 
+static int attach(struct xfer *x, struct dmabuf_block *b)
+{
+	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
+		return attach_failed(x, -errno);
+	b->attached = true;
+	return 0;
+}
+
+/* The same block, at the other end of a relay */
+static int attach_to_other(struct xfer *x, const struct dmabuf_block *b)
+{
+	struct dmabuf_block *t = &x->to->block[b - x->block];
+
+	t->fd = b->fd;
+	x->to->exporter = x->exporter;
+	if (b == x->block)
+		evidence_begin(&x->to->evidence, x->cfg->evidence, false, true, x->block_bytes,
+			       b->fd);
+	/* It looks at those blocks that are looked at anyhow */
+	x->to->evidence.sparing = false;
+	return attach(x->to, t);
+}
+
 static int make_block(struct xfer *x, struct dmabuf_block *b)
 {
 	int ret;
@@ -214,8 +251,8 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 
 	/* By the first of them, for all of the ring */
 	if (b == x->block)
-		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x),
-			       x->block_bytes, b->fd);
+		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x) && !x->to,
+			       x->dev->output, x->block_bytes, b->fd);
 
 	if (wants_sync(x)) {
 		ret = map_block(x, b);
@@ -228,10 +265,20 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 	    layout_add(&x->layout, b->fd, x->block_bytes))
 		x->layout = (struct layout){ .unknown = true };
 
-	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
-		return attach_failed(x, -errno);
-	b->attached = true;
-	return prepare_memory(x, b);
+	ret = attach(x, b);
+	if (!ret && x->to)
+		ret = attach_to_other(x, b);
+	return ret ? ret : prepare_memory(x, b);
+}
+
+static void drop_block_of_other(struct xfer *to, unsigned int i)
+{
+	struct dmabuf_block *t = &to->block[i];
+
+	evidence_drop(&t->evidence);
+	if (t->attached)
+		ioctl(to->fd, IIO_BUFFER_DMABUF_DETACH_IOCTL, &t->fd);
+	*t = (struct dmabuf_block){ .fd = -1, .evidence.sync_file = -1 };
 }
 
 static void drop_blocks(struct xfer *x)
@@ -243,6 +290,8 @@ static void drop_blocks(struct xfer *x)
 
 		if (b->fd < 0)
 			continue;
+		if (x->to)
+			drop_block_of_other(x->to, i);
 		sync_end(x, b);
 		evidence_drop(&b->evidence);
 		if (b->attached)
@@ -313,23 +362,33 @@ static int make_any_ring(struct xfer *x)
 	return exporter_open_failed(x->cfg->root, names[0], ret ? ret : -ENOENT);
 }
 
+static int open_buffer(struct xfer *x)
+{
+	int ret;
+
+	ret = iio_open_buffer(x->dev, &x->fd);
+	/* Drivers may make packets of that length */
+	return ret ? ret : iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes, 1);
+}
+
 static int dmabuf_open(struct xfer *x)
 {
 	unsigned int i;
 	int ret;
 
-	x->nblocks = x->cfg->nblocks;
+	x->nblocks = x->cfg->cyclic ? 1 : x->cfg->nblocks;
 
-	ret = iio_open_buffer(x->dev, &x->fd);
-	/* Drivers may make packets of that length */
-	if (!ret)
-		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes, 1);
+	ret = open_buffer(x);
+	if (!ret && x->to)
+		ret = open_buffer(x->to);
 	if (!ret)
 		ret = x->cfg->exporter ? make_ring(x, x->cfg->exporter) :
 					 make_any_ring(x);
 	x->mark = now_ns();
+	if (ret || x->dev->output)
+		return ret;
 	for (i = 0; !ret && i < x->nblocks; i++)
-		ret = enqueue(x, &x->block[i]);
+		ret = enqueue(x, &x->block[i], x->block_bytes);
 	if (!ret)
 		ret = xfer_enable(x);
 	return ret;
@@ -341,10 +400,11 @@ static int dmabuf_get(struct xfer *x, struct view *view)
 	unsigned int last = (x->next + x->nblocks - 1) % x->nblocks;
 	int ret;
 
-	ret = xfer_wait(x, b->fd, x->block[last].fd, "a block");
+	view->fresh = !b->used;
+	ret = view->fresh ? 0 : xfer_wait(x, b->fd, x->block[last].fd, "a block");
 	if (ret)
 		return ret;
-	if (x->cfg->times && x->counting)
+	if (x->cfg->times && x->counting && !view->fresh)
 		hist_add(&x->latency, x->mark - b->enqueued_at);
 
 	if (wants_sync(x)) {
@@ -364,7 +424,7 @@ static int dmabuf_get(struct xfer *x, struct view *view)
 	return 0;
 }
 
-static int dmabuf_put(struct xfer *x)
+static int dmabuf_put(struct xfer *x, size_t bytes)
 {
 	struct dmabuf_block *b = &x->block[x->next];
 	int ret;
@@ -376,18 +436,46 @@ static int dmabuf_put(struct xfer *x)
 		return sync_failed(x, ret);
 
 	x->next = (x->next + 1) % x->nblocks;
-	return enqueue(x, b);
+	if (!bytes)
+		return 0;
+	/* What the engine cannot repeat is refused here only if the buffer is enabled */
+	if (x->cfg->cyclic)
+		ret = xfer_enable(x);
+	if (!ret)
+		ret = enqueue(x, b, bytes);
+	/* Else an output has something to send from the begin, and as much as can be */
+	if (!ret && x->dev->output && ++x->handed == x->nblocks && !x->enabled)
+		ret = xfer_enable(x);
+	return ret;
+}
+
+static int dmabuf_drain(struct xfer *x)
+{
+	unsigned int i, first = x->handed < x->nblocks ? 0 : x->next;
+	int ret = 0;
+
+	if (!x->enabled && x->handed)
+		ret = xfer_enable(x);
+	for (i = 0; !ret && i < x->nblocks && i < x->handed; i++)
+		ret = xfer_wait(x, x->block[(first + i) % x->nblocks].fd, -1, "a block");
+	return ret;
 }
 
 static void dmabuf_close(struct xfer *x)
 {
 	/* The device first, so that nothing is in flight when blocks go */
 	xfer_disable(x);
+	if (x->to)
+		xfer_disable(x->to);
 	drop_blocks(x);
 	exporter_close(&x->exporter);
+	if (x->to && x->to->fd >= 0)
+		close(x->to->fd);
 	if (x->fd >= 0)
 		close(x->fd);
 	x->dev->had_dmabufs = true;
+	if (x->to)
+		x->to->dev->had_dmabufs = true;
 }
 
 const struct transport_ops dmabuf_ops = {
@@ -395,5 +483,6 @@ const struct transport_ops dmabuf_ops = {
 	.open = dmabuf_open,
 	.get = dmabuf_get,
 	.put = dmabuf_put,
+	.drain = dmabuf_drain,
 	.close = dmabuf_close,
 };

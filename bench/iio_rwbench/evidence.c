@@ -26,9 +26,9 @@ static uint64_t next_mark(struct evidence_means *m)
 	return z ^ (z >> 31);
 }
 
-static int export_fence(int dmabuf)
+static int export_fence(int dmabuf, uint64_t access)
 {
-	struct dma_buf_export_sync_file arg = { .flags = DMA_BUF_SYNC_READ };
+	struct dma_buf_export_sync_file arg = { .flags = (__u32)access };
 
 	return ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg) ? -1 : arg.fd;
 }
@@ -63,7 +63,7 @@ static bool learn_stub(struct evidence_means *m, int dmabuf)
 	unsigned int n = 0;
 	int fd, ret;
 
-	fd = export_fence(dmabuf);
+	fd = export_fence(dmabuf, m->access);
 	if (fd < 0)
 		return false;
 	ret = read_fences(fd, fence, &n);
@@ -74,29 +74,26 @@ static bool learn_stub(struct evidence_means *m, int dmabuf)
 	return true;
 }
 
-static bool can_mark(bool cpu_access, size_t bytes)
-{
-	return cpu_access && bytes >= 2 * MARK_BYTES;
-}
-
-void evidence_begin(struct evidence_means *m, unsigned int wanted, bool cpu_access,
+void evidence_begin(struct evidence_means *m, unsigned int wanted, bool can_mark, bool output,
 		    size_t bytes, int dmabuf)
 {
 	struct timespec now;
 
+	can_mark &= !output && bytes >= 2 * MARK_BYTES;
 	clock_gettime(CLOCK_REALTIME, &now);
 	*m = (struct evidence_means){
 		.state = (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^
 			 (uint64_t)getpid(),
+		.access = output ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ,
 	};
 	if (!wanted)
 		return;
 	m->has_fences = learn_stub(m, dmabuf);
 	if (wanted == EVIDENCE_AUTO) {
-		m->sparing = !can_mark(cpu_access, bytes);
+		m->sparing = !can_mark;
 		wanted = m->sparing ? EVIDENCE_FENCE : EVIDENCE_MARK;
 	}
-	if (!can_mark(cpu_access, bytes))
+	if (!can_mark)
 		wanted &= ~EVIDENCE_MARK;
 	if (!m->has_fences)
 		wanted &= ~EVIDENCE_FENCE;
@@ -132,11 +129,12 @@ void evidence_watch(struct evidence_means *m, struct evidence *e, int dmabuf, ui
 {
 	e->sync_file = -1;
 	e->err = 0;
+	e->ended_ns = 0;
 	if (!(m->bits & EVIDENCE_FENCE) || (m->sparing && now < m->next_ns))
 		return;
 	if (m->sparing)
 		now = now_ns();
-	e->sync_file = export_fence(dmabuf);
+	e->sync_file = export_fence(dmabuf, m->access);
 	++*syscalls;
 	/* To look at it later takes as long again */
 	if (m->sparing)
@@ -164,8 +162,10 @@ static enum outcome judge_fence(const struct evidence_means *m, struct evidence 
 			return e->err == ECANCELED || e->err == EINTR ?
 			       OUT_CANCELLED : OUT_FAILED;
 		}
-		if (fence[i].status == 1 && fence[i].timestamp_ns != m->stub_ns)
+		if (fence[i].status == 1 && fence[i].timestamp_ns != m->stub_ns) {
 			outcome = OUT_GOOD;
+			e->ended_ns = fence[i].timestamp_ns;
+		}
 	}
 	return outcome;
 }
@@ -257,7 +257,8 @@ void outcomes_add(struct outcomes *all, enum outcome kind, int err)
 	all->total++;
 }
 
-void outcomes_text(const struct outcomes *all, uint64_t block_bytes, char *text, size_t size)
+void outcomes_text(const struct outcomes *all, bool output, uint64_t block_bytes, char *text,
+		   size_t size)
 {
 	static const char *const what[OUTCOMES] = {
 		[OUT_CANCELLED] = "cancelled",
@@ -275,7 +276,7 @@ void outcomes_text(const struct outcomes *all, uint64_t block_bytes, char *text,
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%" PRIu64 " %s",
 					len ? ", " : "", all->count[i], what[i]);
 	}
-	snprintf(text, size, "%" PRIu64 " of %" PRIu64 " transfers brought no data or not all of it (%s); the first is block %" PRIu64 ", at byte %" PRIu64 "%s%s",
-		 all->bad, all->total, list, first->block, first->block * block_bytes,
+	snprintf(text, size, "%" PRIu64 " of %" PRIu64 " transfers %s no data or not all of it (%s); the first is block %" PRIu64 ", at byte %" PRIu64 "%s%s",
+		 all->bad, all->total, output ? "sent" : "brought", list, first->block, first->block * block_bytes,
 		 first->err ? ": " : "", first->err ? strerror(first->err) : "");
 }

@@ -9,7 +9,7 @@
  *           no cost, but only memory that the CPU may write to, and no reason is told.
  *   fences  A sync file, exported between ENQUEUE and the end, has the error with which
  *           the kernel signalled the fence. Three system calls a block, and it comes too
- *           late if the transfer is over before it is exported.
+ *           late if the transfer is over before it is exported. An output has only these.
  *
  * Three system calls are a third of what a block of 4 KiB takes. So where there can be no
  * marks, and nobody has asked for fences, only some of the transfers are looked at.
@@ -37,6 +37,7 @@ enum outcome {
 struct evidence_means {
 	unsigned int bits;	/* of EVIDENCE_MARK, EVIDENCE_FENCE */
 	bool has_fences;	/* this kernel exports sync files */
+	uint64_t access;	/* for which one waits: DMA_BUF_SYNC_READ, of an output ..._WRITE */
 	bool sparing;		/* only so many fences that they take 1 % of the time */
 	uint64_t next_ns;	/* then: not before */
 	uint64_t stub_ns;	/* timestamp of a sync file that has no transfer */
@@ -47,15 +48,17 @@ struct evidence_means {
 struct evidence {
 	int sync_file;		/* -1: none */
 	int err;		/* with which it ended, or 0 */
+	uint64_t ended_ns;	/* as its fence has it, of CLOCK_MONOTONIC; 0: unknown */
 	bool marked;
 	uint64_t mark[2], kept[2];	/* at begin and end */
 };
 
 /*
  * Chooses the means that @wanted names, or if that is EVIDENCE_AUTO the best one that
- * costs next to nothing. @dmabuf is one that has not been enqueued yet.
+ * costs next to nothing. @can_mark: the device writes to the block and the CPU may.
+ * @output: the device reads it. @dmabuf is one that has not been enqueued yet.
  */
-void evidence_begin(struct evidence_means *m, unsigned int wanted, bool cpu_access,
+void evidence_begin(struct evidence_means *m, unsigned int wanted, bool can_mark, bool output,
 		    size_t bytes, int dmabuf);
 
 /* Names the error of failures from now on, whatever that costs */
@@ -99,6 +102,7 @@ struct outcomes {
 void outcomes_add(struct outcomes *all, enum outcome kind, int err);
 
 /* "3 of 100 transfers brought no or not all data: ..." in @text */
-void outcomes_text(const struct outcomes *all, uint64_t block_bytes, char *text, size_t size);
+void outcomes_text(const struct outcomes *all, bool output, uint64_t block_bytes, char *text,
+		   size_t size);
 
 #endif

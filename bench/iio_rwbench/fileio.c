@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The transport that every IIO buffer has. The kernel copies each block of its
- * two to our memory, in read(). One poll() and one read() per block, as libiio
- * does; poll() is what makes timeouts and Ctrl-C work.
+ * two to our memory, in read(), or from there, in write(). One poll() and one of these
+ * per block, as libiio does; poll() is what makes timeouts and Ctrl-C work.
  */
 #include "transport.h"
 
@@ -24,7 +24,9 @@
  */
 #define RESTARTS	3
 #define RESTART_MS	1000
+#define RESTART_OUTPUT_US	10000
 #define RETRY_US	100
+#define DRAIN_US	1000
 #define NSEC_PER_MSEC	1000000u
 
 static int start(struct xfer *x)
@@ -74,14 +76,33 @@ static int fileio_open(struct xfer *x)
 	memset(x->data, 0, x->block_bytes);
 
 	ret = iio_open_buffer(x->dev, &x->fd);
-	if (!ret)
+	if (!ret && !x->dev->output)
 		ret = set_nonblock(x);
 	if (!ret)
 		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes,
 				    FILEIO_BLOCKS);
-	if (!ret)
+	if (!ret && !x->dev->output)
 		ret = start(x);
 	return ret;
+}
+
+/* There is room from the begin, but a buffer that is not enabled does not say so */
+static int get_room(struct xfer *x, struct view *view)
+{
+	int ret;
+
+	if (x->enabled) {
+		ret = xfer_wait(x, x->fd, -1, "the buffer");
+		if (ret)
+			return ret;
+	}
+	view->data = x->data;
+	view->bytes = x->block_bytes;
+	view->slot = -1;
+	view->fresh = x->handed < FILEIO_BLOCKS;
+	/* Nobody says how a transfer ended that write() has made possible */
+	view->outcome = OUT_UNKNOWN;
+	return 0;
 }
 
 static int fileio_get(struct xfer *x, struct view *view)
@@ -89,6 +110,9 @@ static int fileio_get(struct xfer *x, struct view *view)
 	uint64_t begin = now_ns();
 	ssize_t n;
 	int ret;
+
+	if (x->dev->output)
+		return get_room(x, view);
 
 	/* read() ends where a block of the kernel ends, which may be early */
 	while (x->filled < x->block_bytes) {
@@ -124,15 +148,86 @@ static int fileio_get(struct xfer *x, struct view *view)
 	view->data = x->data;
 	view->bytes = x->block_bytes;
 	view->slot = -1;
+	view->fresh = false;
 	/* read() says how much there is */
 	view->outcome = OUT_GOOD;
 	return 0;
 }
 
-static int fileio_put(struct xfer *x)
+/* write() needs a buffer that is enabled, which so is without samples for a moment */
+static int start_output(struct xfer *x)
 {
-	/* The kernel took its block back when read() had emptied it */
-	(void)x;
+	int ret;
+
+	ret = xfer_enable(x);
+	x->at_rest = iio_available(x->dev);
+	return ret;
+}
+
+/* As start() */
+static int restart_output(struct xfer *x)
+{
+	int ret;
+
+	ret = xfer_disable(x);
+	usleep(RESTART_OUTPUT_US);
+	return ret ? ret : start_output(x);
+}
+
+int fileio_send(struct xfer *x, const void *data, size_t bytes)
+{
+	unsigned int restarts = 0;
+	const char *p = data;
+	ssize_t n;
+	int ret;
+
+	ret = x->enabled || !bytes ? 0 : start_output(x);
+	while (!ret && bytes) {
+		n = write(x->fd, p, bytes);
+		x->syscalls++;
+		if (n < 0 && errno == EINTR) {
+			ret = wait_stopped() ? -EINTR : 0;
+		} else if (n < 0 && errno == EBUSY && x->dev->had_dmabufs && !x->handed &&
+			   restarts++ < RESTARTS) {
+			ret = restart_output(x);
+		} else if (n < 0) {
+			ret = fail(ST_FAIL, "write to %s: %s", x->dev->name,
+				   errno == ENODEV ? "the device went away" :
+				   strerror(errno));
+		} else {
+			p += n;
+			bytes -= (size_t)n;
+		}
+	}
+	xfer_step(x, STEP_READ);
+	x->handed++;
+	return ret;
+}
+
+static int fileio_put(struct xfer *x, size_t bytes)
+{
+	/* Of an input the kernel took its block back when read() had emptied it */
+	return x->dev->output ? fileio_send(x, x->data, bytes) : 0;
+}
+
+/* No system call waits for that */
+static int fileio_drain(struct xfer *x)
+{
+	uint64_t last = 0, available, begin = now_ns();
+
+	while (x->enabled) {
+		available = iio_available(x->dev);
+		if (available == x->at_rest)
+			return 0;
+		if (available != last)
+			begin = now_ns();
+		last = available;
+		if (wait_stopped())
+			return -EINTR;
+		if (x->timeout_ms && now_ns() - begin > x->timeout_ms * NSEC_PER_MSEC)
+			return xfer_no_data(x);
+		usleep(DRAIN_US);
+	}
 	return 0;
 }
 
@@ -149,5 +244,6 @@ const struct transport_ops fileio_ops = {
 	.open = fileio_open,
 	.get = fileio_get,
 	.put = fileio_put,
+	.drain = fileio_drain,
 	.close = fileio_close,
 };

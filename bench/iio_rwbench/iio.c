@@ -204,6 +204,18 @@ static bool is_timestamp(const struct iio_chan *c)
 	return !strcmp(c->id, "timestamp");
 }
 
+/* What the files of its channels begin with */
+static const char *prefix(const struct iio_dev *dev)
+{
+	return dev->output ? "out_" : "in_";
+}
+
+static void chan_attr(const struct iio_dev *dev, const struct iio_chan *c, const char *what,
+		      char *attr, size_t size)
+{
+	snprintf(attr, size, "%s%s_%s", prefix(dev), c->id, what);
+}
+
 static int by_index(const void *a, const void *b)
 {
 	const struct iio_chan *x = a, *y = b;
@@ -214,10 +226,10 @@ static int by_index(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
-/* @file is in_voltage0_en */
+/* @file is in_voltage0_en, or out_voltage0_en */
 static int add_channel(struct iio_dev *dev, const char *file)
 {
-	size_t len = strlen(file) - strlen("in_") - strlen("_en");
+	size_t len = strlen(file) - strlen(prefix(dev)) - strlen("_en");
 	char attr[IIO_NAME + 16], val[SYSFS_VALUE];
 	struct iio_chan *c;
 
@@ -227,19 +239,19 @@ static int add_channel(struct iio_dev *dev, const char *file)
 
 	c = &dev->chan[dev->nchan];
 	memset(c, 0, sizeof(*c));
-	memcpy(c->id, file + strlen("in_"), len);
+	memcpy(c->id, file + strlen(prefix(dev)), len);
 
-	snprintf(attr, sizeof(attr), "in_%s_type", c->id);
+	chan_attr(dev, c, "type", attr, sizeof(attr));
 	if (!read_attr(dev->buf, attr, val, sizeof(val)))
 		c->bytes = iio_parse_type(val);
 	if (!c->bytes)
 		return fail(ST_FAIL, "%s/%s cannot be understood", dev->buf, attr);
 
-	snprintf(attr, sizeof(attr), "in_%s_index", c->id);
+	chan_attr(dev, c, "index", attr, sizeof(attr));
 	if (!read_attr(dev->buf, attr, val, sizeof(val)))
 		c->index = (unsigned int)strtoul(val, NULL, 10);
 
-	snprintf(attr, sizeof(attr), "in_%s_label", c->id);
+	chan_attr(dev, c, "label", attr, sizeof(attr));
 	read_attr(dev->dir, attr, c->label, sizeof(c->label));
 
 	dev->nchan++;
@@ -279,8 +291,8 @@ static int read_channels(struct iio_dev *dev)
 		const char *name = entry->d_name;
 		size_t len = strlen(name);
 
-		if (starts_with(name, "in_") && len > 6 &&
-		    !strcmp(name + len - 3, "_en"))
+		if (!strncmp(name, prefix(dev), strlen(prefix(dev))) &&
+		    len > strlen(prefix(dev)) + 3 && !strcmp(name + len - 3, "_en"))
 			ret = add_channel(dev, name);
 	}
 	closedir(dir);
@@ -383,10 +395,8 @@ int iio_find(struct iio_dev *dev, const char *root, const char *wanted,
 	snprintf(dev->old_buf, sizeof(dev->old_buf), "%s/buffer", dev->dir);
 	snprintf(dev->node, sizeof(dev->node), "%s/dev/%s", root, dev->id);
 
-	if (!read_attr(dev->buf, "direction", val, sizeof(val)) &&
-	    !strcmp(val, "out"))
-		return fail(ST_USAGE, "buffer %u of %s is an output buffer, and output is not supported yet",
-			    buffer_index, dev->name);
+	dev->output = !read_attr(dev->buf, "direction", val, sizeof(val)) &&
+		      !strcmp(val, "out");
 
 	dev->length_align = 1;
 	if (!read_attr(dev->buf, "length_align_bytes", val, sizeof(val)) &&
@@ -423,8 +433,8 @@ static int select_one(struct iio_dev *dev, const char *name)
 	unsigned int n;
 	size_t i;
 
-	if (starts_with(name, "in_"))
-		name += strlen("in_");
+	if (!strncmp(name, prefix(dev), strlen(prefix(dev))))
+		name += strlen(prefix(dev));
 
 	found = find_channel(dev, name, &n);
 	if (n > 1)
@@ -440,8 +450,8 @@ static int select_one(struct iio_dev *dev, const char *name)
 		list_add(there, sizeof(there), dev->chan[i].label[0] ? "%s (%s)" : "%s",
 			 dev->chan[i].id, dev->chan[i].label);
 
-	return fail(ST_FAIL, "%s has no input channel \"%s\"; it has: %s%s",
-		    dev->name, name, *there ? there : "none",
+	return fail(ST_FAIL, "%s has no %sput channel \"%s\"; it has: %s%s",
+		    dev->name, dev->output ? "out" : "in", name, *there ? there : "none",
 		    strchr(name, ',') ? " (channels are words of their own, without commas)" : "");
 }
 
@@ -466,7 +476,8 @@ int iio_select(struct iio_dev *dev, char *const *names, size_t n)
 
 	dev->scan_bytes = iio_scan_size(dev);
 	if (!dev->scan_bytes)
-		return fail(ST_FAIL, "%s has no input channels", dev->name);
+		return fail(ST_FAIL, "%s has no %sput channels", dev->name,
+			    dev->output ? "out" : "in");
 	return 0;
 }
 
@@ -579,19 +590,18 @@ static bool lacks_trigger(const struct iio_dev *dev)
 static int rate_attr(const struct iio_dev *dev, char *attr, size_t size)
 {
 	static const char *const names[] = {
-		"sampling_frequency", "in_sampling_frequency",
-		"in_voltage_sampling_frequency",
+		"", "sampling_frequency", "voltage_sampling_frequency",
 	};
 	char val[SYSFS_VALUE];
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(attr, size, "%s", names[i]);
+		snprintf(attr, size, "%s%s", i ? prefix(dev) : "sampling_frequency", names[i]);
 		if (!read_attr(dev->dir, attr, val, sizeof(val)))
 			return 0;
 	}
 	for (i = 0; i < dev->nchan; i++) {
-		snprintf(attr, size, "in_%s_sampling_frequency", dev->chan[i].id);
+		chan_attr(dev, &dev->chan[i], "sampling_frequency", attr, size);
 		if (dev->chan[i].selected &&
 		    !read_attr(dev->dir, attr, val, sizeof(val)))
 			return 0;
@@ -744,7 +754,7 @@ static int switch_channel(struct iio_dev *dev, const struct iio_chan *c, const c
 {
 	char attr[IIO_NAME + 16];
 
-	snprintf(attr, sizeof(attr), "in_%s_en", c->id);
+	chan_attr(dev, c, "en", attr, sizeof(attr));
 	return write_attr(dev->buf, attr, val);
 }
 
@@ -759,7 +769,7 @@ static int channel_failed(const struct iio_dev *dev, const struct iio_chan *c, i
 	if (err == -EINVAL && *with)
 		return fail(ST_FAIL, "%s does not take %s together with %s: its driver allows one channel at a time, or only some combinations",
 			    dev->name, c->id, with);
-	snprintf(attr, sizeof(attr), "in_%s_en", c->id);
+	chan_attr(dev, c, "en", attr, sizeof(attr));
 	return attr_failed(dev, attr, err);
 }
 
@@ -977,7 +987,7 @@ int iio_open_buffer(const struct iio_dev *dev, int *fd)
 	int node, arg = (int)dev->buffer_index;
 	char users[128];
 
-	node = open(dev->node, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	node = open(dev->node, (dev->output ? O_WRONLY : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
 	if (node < 0) {
 		int err = errno;
 
@@ -1065,9 +1075,10 @@ void iio_examples(FILE *out, const char *root)
 		if (!starts_with(entry->d_name, "iio:device") ||
 		    iio_find(&dev, root, entry->d_name, 0) || !dev.nchan)
 			continue;
-		fprintf(out, "Example: iio_rwbench -b 4096 -B %s\n", dev.name);
-		fprintf(out, "Example: iio_rwbench -b 256 -s 1024 %s %s\n",
-			dev.name, dev.chan[0].id);
+		fprintf(out, "Example: iio_rwbench -b 4096 -B%s %s\n",
+			dev.output ? " -w" : "", dev.name);
+		fprintf(out, "Example: iio_rwbench -b 256 -s 1024%s %s %s\n",
+			dev.output ? " -w" : "", dev.name, dev.chan[0].id);
 	}
 	closedir(dir);
 }

@@ -31,6 +31,8 @@ struct iio_dev {
 	char node[SYSFS_PATH];		/* .../dev/iio:device0 */
 	char root[128];
 	unsigned int buffer_index;
+	bool output;			/* of the buffer */
+	struct iio_dev *to;		/* in a relay: where the samples go */
 	struct iio_chan chan[IIO_MAX_CHANNELS];
 	size_t nchan;
 	unsigned int scan_bytes;	/* of the selected channels */
@@ -68,7 +70,10 @@ int iio_set_block(struct iio_dev *dev, uint64_t block_samples, unsigned int bloc
 /* In samples; 0 if unknown */
 uint64_t iio_length(const struct iio_dev *dev);
 
-/* Samples that wait for read(); 0 if unknown */
+/*
+ * What waits for read(), of an output what waits to be sent or, with another kind of buffer,
+ * the room that there is for write(); 0 if unknown
+ */
 uint64_t iio_available(const struct iio_dev *dev);
 
 int iio_open_buffer(const struct iio_dev *dev, int *fd);

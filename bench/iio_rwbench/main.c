@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * iio_rwbench - receive from an IIO device by file I/O and by DMABUF, and tell
- * how fast that was. After libiio's iio_rwdev, whose options it keeps.
+ * iio_rwbench - receive from an IIO device, or send to it, by file I/O and by DMABUF, and
+ * tell how fast that was. After libiio's iio_rwdev, whose options it keeps.
  */
 #include "error.h"
 #include "iio.h"
@@ -10,6 +10,7 @@
 #include "overflow.h"
 #include "progress.h"
 #include "rate.h"
+#include "relay_report.h"
 #include "report.h"
 #include "sizes.h"
 #include "sweep.h"
@@ -31,7 +32,8 @@
 #define OTHER_FILES	32	/* that are open together, those of the user among them */
 
 static struct cfg cfg;
-static struct iio_dev dev;
+static struct iio_dev dev, dev_to;
+static struct counters counters;
 static struct sweep sweep;
 static struct zerocopy zerocopy;
 static struct result results[2 * MAX_SIZES];
@@ -105,6 +107,48 @@ static int check_open_files(void)
 		    blocks, need, (uint64_t)limit.rlim_cur);
 }
 
+static int check_direction(const struct iio_dev *d, bool output)
+{
+	if (d->output && !output)
+		return fail(ST_USAGE, "buffer %u of %s is an output buffer: %s", d->buffer_index,
+			    d->name, cfg.relay ? "name the device that receives first" :
+			    "add -w to send samples to it");
+	if (!d->output && output)
+		return fail(ST_USAGE, "%s: buffer %u of %s is an input buffer; name an output device, or another buffer (-i)",
+			    cfg.relay ? "relay" : "-w", d->buffer_index, d->name);
+	return 0;
+}
+
+static int choose(struct iio_dev *d, const char *name, bool output)
+{
+	int ret;
+
+	ret = iio_find(d, cfg.root, name, cfg.buffer_index);
+	if (!ret)
+		ret = check_direction(d, output);
+	if (!ret)
+		ret = iio_select(d, cfg.channels, cfg.nchannels);
+	return ret;
+}
+
+static int configure(struct iio_dev *d, const struct iio_settings *set)
+{
+	int fd, ret;
+
+	/* Another's buffer is not ours to configure: see first if it is free */
+	ret = iio_open_buffer(d, &fd);
+	if (ret)
+		return ret;
+	close(fd);
+
+	ret = iio_setup(d, set);
+	/* Without names it takes as many as the device takes together */
+	if (!ret && d->left_out[0])
+		fprintf(stderr, RWBENCH_NAME ": without %s, as %s does not take all channels together; name others to have those\n",
+			d->left_out, d->name);
+	return ret;
+}
+
 static int prepare(void)
 {
 	struct iio_settings set = {
@@ -114,38 +158,31 @@ static int prepare(void)
 		.expect_rate = cfg.trigger_rate_given,
 		.rate = cfg.rate_given ? &cfg.rate : NULL,
 	};
-	int fd, ret;
+	struct iio_settings set_to = { .rate = set.rate };
+	int ret;
 
 	ret = check_open_files();
 	if (!ret)
-		ret = iio_find(&dev, cfg.root, cfg.device, cfg.buffer_index);
-	if (!ret)
-		ret = iio_select(&dev, cfg.channels, cfg.nchannels);
+		ret = choose(&dev, cfg.device, cfg.write);
+	if (!ret && cfg.relay) {
+		ret = choose(&dev_to, cfg.to, true);
+		dev.to = &dev_to;
+	}
 	if (!ret && cfg.nchannels)
 		ret = sizes_plan(&cfg, &dev);
 	if (!ret && cfg.find_max_rate && !iio_has_rate(&dev))
 		ret = fail(ST_FAIL, "--find-max-rate: %s has no sampling_frequency",
 			   dev.name);
-	if (ret)
-		return ret;
-
-	/* Another's buffer is not ours to configure: see first if it is free */
-	ret = iio_open_buffer(&dev, &fd);
-	if (ret)
-		return ret;
-	close(fd);
-
-	ret = iio_setup(&dev, &set);
+	if (!ret)
+		ret = configure(&dev, &set);
 	if (!ret)
 		tell_rate();
-	if (ret || cfg.nchannels)
-		return ret;
-
-	/* Without names it takes as many as the device takes together */
-	if (dev.left_out[0])
-		fprintf(stderr, RWBENCH_NAME ": without %s, as %s does not take all channels together; name others to have those\n",
-			dev.left_out, dev.name);
-	return sizes_plan(&cfg, &dev);
+	if (!ret && cfg.relay)
+		ret = configure(&dev_to, &set_to);
+	/* Before the run, not after it, is the time to find out */
+	if (!ret && cfg.checker)
+		ret = checker_read(cfg.checker, &(struct checks){ .known = false });
+	return ret || cfg.nchannels ? ret : sizes_plan(&cfg, &dev);
 }
 
 /*
@@ -240,13 +277,18 @@ static int run_command(struct report *rep)
 		progress_end();
 		return ret;
 	}
+	if (cfg.relay) {
+		counters_open(&counters);
+		cfg.counters = counters.n ? &counters : NULL;
+	}
 	return cfg.benchmark ? run_benchmark(rep) : run_stream(rep);
 }
 
 /* What the results mean for the exit status, when nothing failed */
 static int judge(const struct report *rep)
 {
-	bool interrupted = false, good = true, overflow = false;
+	bool interrupted = false, good = true, overflow = false, underflow = false;
+	bool sent_well = true;
 	size_t i;
 
 	for (i = 0; i < rep->nresults; i++) {
@@ -255,12 +297,18 @@ static int judge(const struct report *rep)
 				    dev.name);
 		good &= verify_good(&results[i].verify);
 		overflow |= results[i].overflow == OVERFLOW_YES;
+		underflow |= results[i].underflow == OVERFLOW_YES;
+		sent_well &= result_sent_well(&results[i]);
 		interrupted |= results[i].interrupted || max_rates[i].interrupted;
 	}
 	if (!good)
 		return fail(ST_DATA, "data was lost or is wrong");
 	if (overflow)
 		return fail(ST_DATA, "samples were lost: the FPGA core has its overflow bit set");
+	if (underflow)
+		return fail(ST_DATA, "there were gaps: the FPGA core has its underflow bit set");
+	if (!sent_well)
+		return fail(ST_DATA, "what was sent is not all of the counter, says --checker");
 	if (wait_stopped() && (cfg.sweep || cfg_bounded(&cfg)) &&
 	    (interrupted || !rep->nresults))
 		return fail(ST_FAIL, "ended early by signal %d", wait_signal());
@@ -352,9 +400,13 @@ static int print_text(const struct report *rep)
 	}
 	if (sweep.npoints)
 		sweep_report_table(out, rep, &sweep);
-	if (rep->nresults && !cfg.benchmark)
+	if (!rep->nresults)
+		return flushed(stdout, "standard output");
+	if (!cfg.benchmark) {
 		report_stream(out, &results[0]);
-	if (rep->nresults && cfg.benchmark) {
+	} else if (cfg.relay) {
+		relay_report(out, rep);
+	} else {
 		report_header(out, rep);
 		report_table(out, rep);
 	}
@@ -454,5 +506,6 @@ int main(int argc, char **argv)
 		ret = err;
 	}
 	sweep_free(&sweep);
+	counters_close(&counters);
 	return ret;
 }

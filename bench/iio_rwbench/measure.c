@@ -2,6 +2,8 @@
 #include "measure.h"
 
 #include "error.h"
+#include "relay.h"
+#include "sizes.h"
 #include "wait.h"
 
 #include <errno.h>
@@ -11,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NSEC_PER_MSEC	1000000u
 #define MAX_INTERVALS	100000
 #define SETTLE_RINGS	16	/* warm-up goes on for no longer than this */
 #define HOPELESS_RINGS	16	/* so many rounds without one good transfer end a run */
@@ -26,6 +29,7 @@ struct window {
 	uint64_t least_blocks;
 	uint64_t syscalls;
 	struct tally instructions;
+	struct checks checks;
 	uint64_t tick;			/* begin of the running interval */
 	uint64_t tick_bytes;
 };
@@ -34,7 +38,7 @@ static int bad_transfers(const struct result *r)
 {
 	char text[384];
 
-	outcomes_text(&r->outcomes, r->block_bytes, text, sizeof(text));
+	outcomes_text(&r->outcomes, r->output, r->block_bytes, text, sizeof(text));
 	return fail(ST_FAIL, "%s", text);
 }
 
@@ -47,6 +51,9 @@ static int judge(struct xfer *x, const struct view *view, struct result *r, bool
 	struct outcomes *all = &r->outcomes;
 	bool bad = outcome_is_bad(view->outcome);
 
+	*usable = true;
+	if (view->fresh)
+		return 0;
 	outcomes_add(all, view->outcome, view->err);
 	all->means = x->evidence.bits;
 	all->sparing = x->evidence.sparing;
@@ -89,6 +96,54 @@ static int consume(struct xfer *x, const struct view *view, struct result *r,
 	return 0;
 }
 
+/* Zeros behind the last samples, as no transfer has any length. Returns the bytes of both. */
+static size_t pad(const struct xfer *x, const struct view *view, size_t bytes)
+{
+	uint64_t unit = x->ops->id == TR_DMABUF ? sizes_unit(x->cfg, x->dev) : view->bytes;
+	size_t all = (bytes + unit - 1) / unit * unit;
+
+	memset((char *)view->data + bytes, 0, all - bytes);
+	return all;
+}
+
+/* What has been read once, for all times */
+static int begin_period(struct xfer *x, size_t bytes)
+{
+	uint64_t unit = sizes_unit(x->cfg, x->dev);
+
+	if (!bytes)
+		return fail(ST_FAIL, "standard input is empty: there is nothing to repeat");
+	if (bytes % unit)
+		return fail(ST_FAIL, "standard input has %zu bytes, which %s cannot repeat: it takes a multiple of %" PRIu64,
+			    bytes, x->dev->name, unit);
+	x->period = bytes;
+	x->source.ended = false;
+	return 0;
+}
+
+/* *@bytes of samples for the block, as many as there are; *@send of them with what pads them */
+static int produce(struct xfer *x, const struct view *view, uint64_t left, uint64_t *bytes,
+		   size_t *send)
+{
+	size_t want = view->bytes < left ? view->bytes : (size_t)left;
+	size_t filled;
+	int ret;
+
+	*bytes = *send = x->period ? x->period : view->bytes;
+	if (!x->cpu_access || x->period)
+		return 0;
+
+	ret = source_fill(&x->source, view->data, want, &filled, &x->syscalls);
+	xfer_step(x, STEP_WORK);
+	if (!ret && x->cfg->cyclic)
+		ret = begin_period(x, filled);
+	if (ret)
+		return ret;
+	*bytes = filled;
+	*send = x->cfg->cyclic ? filled : pad(x, view, filled);
+	return 0;
+}
+
 static void window_begin(struct window *w, struct xfer *x)
 {
 	/* The clock first: the device does not wait for what follows */
@@ -99,7 +154,17 @@ static void window_begin(struct window *w, struct xfer *x)
 		counters_begin(x->cfg->counters, &w->instructions);
 		x->mark = now_ns();
 	}
+	if (x->cfg->checker)
+		checker_read(x->cfg->checker, &w->checks);
 	w->open = x->counting = true;
+}
+
+static void read_checks(const struct window *w, const struct xfer *x, struct result *r)
+{
+	if (!x->cfg->checker || !w->checks.known || checker_read(x->cfg->checker, &r->checks))
+		return;
+	r->checks.jumps -= w->checks.jumps;
+	r->checks.lost_bytes -= w->checks.lost_bytes;
 }
 
 /*
@@ -189,8 +254,7 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 		counters_add(x->cfg->counters, &w->instructions);
 		r->instructions = w->instructions.sum;
 	}
-	/* While there are still blocks to fill: without one the bit is always set */
-	r->overflow = x->watching ? overflow_read(x->registers) : OVERFLOW_UNKNOWN;
+	read_checks(w, x, r);
 	r->elapsed_ns = w->last - w->begin;
 	r->syscalls = x->syscalls - w->syscalls;
 	r->timed = x->cfg->times;
@@ -224,12 +288,43 @@ static bool window_full(const struct window *w, const struct result *r)
 	return w->last - w->begin >= w->limit_ns && r->blocks >= w->least_blocks;
 }
 
+/* The device does the rest by itself: one block is handed over, and then time goes by */
+static int run_cyclic(struct xfer *x, struct window *w, struct result *r, progress_fn progress)
+{
+	uint64_t bytes, ms = 0, now;
+	struct view view;
+	size_t send;
+	int ret;
+
+	ret = x->ops->get(x, &view);
+	if (!ret)
+		ret = produce(x, &view, UINT64_MAX, &bytes, &send);
+	if (ret)
+		return ret;
+	window_begin(w, x);
+	ret = x->ops->put(x, send);
+	if (ret)
+		return ret;
+	r->repeated = send;
+	do {
+		now = now_ns();
+		if (w->limit_ns != UINT64_MAX)
+			ms = now - w->begin < w->limit_ns ?
+			     (w->limit_ns - (now - w->begin)) / NSEC_PER_MSEC + 1 : 1;
+		ret = wait_fd(-1, 0, ms);
+		answer(w, r, progress);
+		w->last = now_ns();
+	} while (ret == -EAGAIN || (!ret && w->last - w->begin < w->limit_ns));
+	return ret;
+}
+
 static int run(struct xfer *x, struct window *w, struct result *r,
 	       progress_fn progress)
 {
 	struct view view = { .err = 0 };
 	uint64_t bytes;
 	bool usable;
+	size_t send;
 	int ret;
 
 	for (;;) {
@@ -246,17 +341,23 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			continue;
 		if (ret)
 			return ret;
-		xfer_watch_overflow(x);
+		if (!view.fresh)
+			xfer_watch_overflow(x);
+		if (x->to && x->to->enabled)
+			xfer_watch_overflow(x->to);
 		ret = judge(x, &view, r, &usable);
 		if (ret)
 			return ret;
 		bytes = 0;
-		if (usable)
+		send = view.bytes;
+		if (x->dev->output)
+			ret = produce(x, &view, w->limit_bytes - r->bytes, &bytes, &send);
+		else if (usable)
 			ret = consume(x, &view, r, w->limit_bytes - r->bytes, &bytes);
 		if (ret)
 			return ret;
-		ret = x->ops->put(x);
-		if (ret)
+		ret = x->ops->put(x, send);
+		if (ret || (x->dev->output && !send))
 			return ret;
 		if (x->cfg->trial && !verify_good(&r->verify))
 			return 0;
@@ -267,10 +368,63 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			continue;
 		}
 		window_add(w, x, r, usable, bytes);
-		if (window_full(w, r))
+		if (window_full(w, r) || x->source.ended)
 			return 0;
 		window_tick(w, x, r, progress);
 	}
+}
+
+/* What a stream has brought goes out before the buffer goes off */
+static int drain(struct xfer *x, struct window *w, struct result *r)
+{
+	struct view view;
+	bool usable;
+	unsigned int i;
+	int ret;
+
+	do {
+		ret = x->ops->drain(x);
+	} while (ret == -EAGAIN);
+	for (i = 0; !ret && i < r->nblocks; i++) {
+		ret = x->ops->get(x, &view);
+		if (!ret)
+			ret = judge(x, &view, r, &usable);
+		if (!ret)
+			ret = x->ops->put(x, 0);
+		if (ret == -EAGAIN) {
+			ret = 0;
+			i--;
+		}
+	}
+	w->last = now_ns();
+	return ret;
+}
+
+/*
+ * Whatever came before, the last blocks may have been given up. An output that got nothing
+ * to send never was enabled.
+ */
+static int check_still_enabled(const struct xfer *x)
+{
+	int ret = 0;
+
+	if (x->enabled)
+		ret = iio_check_enabled(x->dev);
+	if (!ret && x->enabled)
+		ret = iio_watch_check(x->dev, &x->watch);
+	return ret || !x->to ? ret : check_still_enabled(x->to);
+}
+
+/* What is behind another failure */
+static int check_interference(const struct xfer *x)
+{
+	int ret = 0;
+
+	if (x->enabled)
+		ret = iio_check_there(x->dev);
+	if (!ret && x->enabled)
+		ret = iio_watch_check(x->dev, &x->watch);
+	return ret || !x->to ? ret : check_interference(x->to);
 }
 
 static void set_limits(struct window *w, const struct xfer *x)
@@ -285,6 +439,14 @@ static void set_limits(struct window *w, const struct xfer *x)
 	w->least_blocks = cfg->min_blocks;
 }
 
+static void look_at_core(const struct xfer *x, struct result *r)
+{
+	enum overflow *flow = x->dev->output ? &r->underflow : &r->overflow;
+
+	if (x->watching)
+		*flow = overflow_read(x->registers, x->dev->output);
+}
+
 static int transfer(struct xfer *x, struct window *w, struct result *r,
 		    progress_fn progress)
 {
@@ -294,21 +456,26 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 	r->started = !ret;
 	r->length = iio_length(x->dev);
 	if (!ret)
-		ret = run(x, w, r, progress);
+		ret = x->cfg->cyclic && x->ops->id == TR_DMABUF ?
+		      run_cyclic(x, w, r, progress) : run(x, w, r, progress);
+	/* While there are still blocks to fill or to send: without one the bit is always set */
+	if (w->open) {
+		look_at_core(x, r);
+		if (x->to)
+			look_at_core(x->to, r);
+	}
+	if (!ret && x->dev->output && !x->cfg->benchmark && !x->cfg->cyclic)
+		ret = drain(x, w, r);
 	window_end(w, x, r);
 
 	if (ret == -EINTR) {
 		r->interrupted = !r->pipe_closed;
 		ret = 0;
 	}
-	if (ret && x->enabled &&
-	    (iio_check_there(x->dev) || iio_watch_check(x->dev, &x->watch)))
+	if (ret && check_interference(x))
 		ret = ST_FAIL;
-	/* Whatever came before, the last blocks may have been given up */
-	if (!ret && x->enabled)
-		ret = iio_check_enabled(x->dev);
-	if (!ret && x->enabled)
-		ret = iio_watch_check(x->dev, &x->watch);
+	if (!ret)
+		ret = check_still_enabled(x);
 	if (!ret && r->outcomes.bad && x->cfg->verify == VERIFY_OFF)
 		ret = bad_transfers(r);
 	if (x->ops->id == TR_DMABUF)
@@ -318,38 +485,61 @@ static int transfer(struct xfer *x, struct window *w, struct result *r,
 	return ret;
 }
 
+static const struct transport_ops *ops_of(enum transport transport, bool relay)
+{
+	if (transport == TR_DMABUF)
+		return relay ? &relay_share_ops : &dmabuf_ops;
+	return relay ? &relay_copy_ops : &fileio_ops;
+}
+
+static void xfer_init(struct xfer *x, const struct cfg *cfg, struct iio_dev *dev,
+		      enum transport transport, uint64_t block_bytes)
+{
+	int i;
+
+	*x = (struct xfer){
+		.cfg = cfg,
+		.dev = dev,
+		.ops = ops_of(transport, dev->to),
+		.block_bytes = block_bytes,
+		.cpu_access = cfg->verify || cfg->work > WORK_SYNC || cfg->counter ||
+			      !cfg->benchmark,
+		.source.counter = cfg->counter,
+		.fd = -1,
+		.registers = cfg->trial ? -1 : overflow_open(dev),
+		.exporter.fd = -1,
+	};
+	for (i = 0; i < MAX_BLOCKS; i++)
+		x->block[i] = (struct dmabuf_block){
+			.fd = -1, .evidence.sync_file = -1,
+		};
+	hist_reset(&x->latency);
+	xfer_set_timeout(x);
+}
+
 int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
 	    uint64_t block_bytes, struct result *r, progress_fn progress)
 {
-	struct xfer x = {
-		.cfg = cfg,
-		.dev = dev,
-		.ops = transport == TR_DMABUF ? &dmabuf_ops : &fileio_ops,
-		.block_bytes = block_bytes,
-		.cpu_access = cfg->verify || cfg->work > WORK_SYNC ||
-			      !cfg->benchmark,
-		.fd = -1,
-		.registers = cfg->trial ? -1 : overflow_open(dev),
-	};
 	struct window w = { .open = false };
-	int ret, i;
+	struct xfer x, to;
+	int ret;
 
-	x.exporter.fd = -1;
-	for (i = 0; i < MAX_BLOCKS; i++)
-		x.block[i] = (struct dmabuf_block){
-			.fd = -1, .evidence.sync_file = -1,
-		};
+	xfer_init(&x, cfg, dev, transport, block_bytes);
+	if (dev->to) {
+		xfer_init(&to, cfg, dev->to, transport, block_bytes);
+		to.from = true;
+		x.to = &to;
+	}
 	memset(r, 0, sizeof(*r));
 	r->transport = transport;
 	r->block_bytes = block_bytes;
 	r->sample_bytes = dev->scan_bytes;
-	r->nblocks = transport == TR_DMABUF ? cfg->nblocks : FILEIO_BLOCKS;
+	r->nblocks = transport != TR_DMABUF ? FILEIO_BLOCKS : cfg->cyclic ? 1 : cfg->nblocks;
+	r->output = dev->output;
 	r->cpu_busy = -1;
 	hist_reset(&r->times);
-	hist_reset(&x.latency);
 	verify_init(&r->verify, cfg->verify);
 	set_limits(&w, &x);
-	xfer_set_timeout(&x);
 
 	fail_clear();
 	ret = work_open(&x.work, cfg->work, block_bytes, cfg->file);
@@ -358,6 +548,8 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	work_close(&x.work);
 	if (x.registers >= 0)
 		close(x.registers);
+	if (x.to && to.registers >= 0)
+		close(to.registers);
 
 	r->status = ret;
 	snprintf(r->error, sizeof(r->error), "%s", ret ? fail_text() : "");

@@ -32,7 +32,7 @@ enum {
 	OPT_RATE, OPT_WARMUP, OPT_NOTE, OPT_FIND_MAX_RATE, OPT_MAX_RATE,
 	OPT_RESOLUTION, OPT_CPU, OPT_FILE, OPT_REPEAT, OPT_CONFIDENCE,
 	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG, OPT_FULL, OPT_EVIDENCE,
-	OPT_FORMAT, OPT_PERCENTILES,
+	OPT_FORMAT, OPT_PERCENTILES, OPT_COUNTER, OPT_CHECKER,
 };
 
 static const char short_options[] = ":hVu:b:s:i:t:r:T:wcB";
@@ -50,6 +50,8 @@ static const struct option long_options[] = {
 	{ "write", no_argument, NULL, 'w' },
 	{ "cyclic", no_argument, NULL, 'c' },
 	{ "benchmark", no_argument, NULL, 'B' },
+	{ "counter", no_argument, NULL, OPT_COUNTER },
+	{ "checker", required_argument, NULL, OPT_CHECKER },
 	{ "transport", required_argument, NULL, OPT_TRANSPORT },
 	{ "blocks", required_argument, NULL, OPT_BLOCKS },
 	{ "exporter", required_argument, NULL, OPT_EXPORTER },
@@ -85,17 +87,19 @@ static const struct option long_options[] = {
 static const char help_text[] =
 "Usage: " RWBENCH_NAME " [options] <device> [<channel> ...]\n"
 "       " RWBENCH_NAME " sweep [options] <device> [<channel> ...]\n"
+"       " RWBENCH_NAME " relay [options] <from> <to>\n"
 "       " RWBENCH_NAME " zerocopy [--exporter A,B,...] [--json[=FILE]]\n"
 "\n"
 "  " RWBENCH_NAME " -b 4096 -B cf-ad9361-lpc              measure file I/O and DMABUF\n"
 "  " RWBENCH_NAME " sweep --json=run.json cf-ad9361-lpc   4K to 16M, for bench/report\n"
 "  " RWBENCH_NAME " -b 4096 -s 1M cf-ad9361-lpc >samples  capture one Mi of samples\n"
 "\n"
-"Receives samples from an IIO device by file I/O (read) and by DMABUF, and tells\n"
-"how fast each of them is, what it costs, and whether every byte arrived.\n"
+"Receives samples from an IIO device by file I/O (read, write) and by DMABUF, or\n"
+"sends them there, and tells how fast each of them is, what it costs, and whether\n"
+"every byte arrived.\n"
 "\n"
-"Without a channel, all input channels are received. Device and channels are\n"
-"given by name, label or id (cf-ad9361-lpc, iio:device0; voltage0).\n"
+"Without a channel, all channels are transferred. Device and channels are given by\n"
+"name, label or id (cf-ad9361-lpc, iio:device0; voltage0).\n"
 "\n"
 "Target\n"
 "  -u, --uri URI            only local: is known\n"
@@ -136,6 +140,16 @@ static const char help_text[] =
 "      --warmup N           blocks left out of the figures, with -B (default:\n"
 "                           as many as --blocks); more are if some are ready\n"
 "                           that were made before\n"
+"Output\n"
+"  -w, --write              send samples to the device, from standard input; with -B\n"
+"                           blocks of zeros\n"
+"      --counter            send the running counter that --verify checks\n"
+"  -c, --cyclic             with -w: send one block again and again. By DMABUF the\n"
+"                           device does that by itself, else this program\n"
+"      --checker DIR        what is sent is checked by others, who count in the files\n"
+"                           jumps and lost_bytes of DIR; also with relay\n"
+"Relay: samples from one device to another, by DMABUFs that both have attached and\n"
+"by read() and write(). Sizes by default: 64K,256K,1M,4M; --rate sets both\n"
 "What is done with the data\n"
 "      --verify[=HOW]       check the 32-bit running counter. full (default):\n"
 "                           every word; edges: first and last word of a block,\n"
@@ -176,12 +190,11 @@ static const char help_text[] =
 "      --interval SEC       print a line each SEC seconds\n"
 "      --note TEXT          put TEXT into the report (where, on what)\n"
 "  -h, --help, -V, --version\n"
-"Not supported yet: -w (output), -c (cyclic).\n"
 "\n"
 "SIGUSR1 makes it tell how the run goes, on standard error.\n"
 "Numbers take the suffixes K, M and G (1024, 1024^2, 1024^3; of rates in Hz 1000,\n"
 "1000^2, 1000^3, and a point: 61.44M). MiB/s is\n"
-"bytes that arrived over elapsed wall time, in units of 2^20.\n"
+"bytes that arrived (-w: were taken) over elapsed wall time, in units of 2^20.\n"
 "Exit status: 0 good, 1 failed, 2 usage, 3 data lost or wrong, 77 the kernel or\n"
 "the device lacks the transport.\n";
 
@@ -438,9 +451,17 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		cfg->benchmark = true;
 		return 0;
 	case 'w':
-		return fail(ST_USAGE, "-w: output is not supported yet");
+		cfg->write = true;
+		return 0;
 	case 'c':
-		return fail(ST_USAGE, "-c: cyclic buffers are not supported, they need output");
+		cfg->cyclic = true;
+		return 0;
+	case OPT_COUNTER:
+		cfg->counter = true;
+		return 0;
+	case OPT_CHECKER:
+		cfg->checker = optarg;
+		return 0;
 	case OPT_TRANSPORT:
 		return parse_transport(cfg);
 	case OPT_BLOCKS:
@@ -597,6 +618,46 @@ static int check_zerocopy(int c)
 		    o->name);
 }
 
+static int check_relay(const struct cfg *cfg)
+{
+	if (cfg->write || cfg->cyclic || cfg->counter)
+		return fail(ST_USAGE, "relay sends what comes in: -w, -c and --counter do not go with it");
+	if (cfg->verify || cfg->work)
+		return fail(ST_USAGE, "relay does not look at the data: use --checker in place of --verify and --touch");
+	if (cfg->find_max_rate)
+		return fail(ST_USAGE, "--find-max-rate does not go with relay");
+	if (cfg->evidence & EVIDENCE_MARK)
+		return fail(ST_USAGE, "--evidence mark: relay does not touch the data; use fence");
+	if (!cfg_bounded(cfg) && (cfg->transports == TR_BOTH || cfg->nsizes > 1))
+		return fail(ST_USAGE, "--duration 0 is endless, so only one transport and one size can be measured");
+	return 0;
+}
+
+static int check_output(const struct cfg *cfg)
+{
+	if (cfg->relay)
+		return check_relay(cfg);
+	if (!cfg->write && cfg->checker)
+		return fail(ST_USAGE, "--checker is of what is sent: it belongs to -w and relay");
+	if (!cfg->write && cfg->cyclic)
+		return fail(ST_USAGE, "-c: only an output can repeat a block: add -w");
+	if (!cfg->write && cfg->counter)
+		return fail(ST_USAGE, "--counter is what -w sends: add -w, or use --verify to check it");
+	if (!cfg->write)
+		return 0;
+	if (cfg->verify || cfg->work == WORK_READ)
+		return fail(ST_USAGE, "--verify and --touch look at samples that come in: use --counter with -w, and --verify at the other end");
+	if (cfg->find_max_rate)
+		return fail(ST_USAGE, "--find-max-rate looks at samples that come in: it does not go with -w");
+	if (cfg->evidence & EVIDENCE_MARK && !(cfg->evidence & EVIDENCE_FENCE))
+		return fail(ST_USAGE, "--evidence mark: an output overwrites nothing; use fence");
+	if (cfg->sweep && (cfg->cyclic || cfg->counter || cfg->checker || cfg->plan.works & ~(3u << WORK_NONE)))
+		return fail(ST_USAGE, "sweep -w takes --cpu none and sync, and neither -c, --counter nor --checker");
+	if (cfg->cyclic && cfg->samples)
+		return fail(ST_USAGE, "-s: nobody counts what is repeated; use --duration with -c");
+	return 0;
+}
+
 /* What would have no effect is refused as well: who gave it believes that it has one */
 static int check_effect(const struct cfg *cfg)
 {
@@ -619,12 +680,16 @@ static int check_effect(const struct cfg *cfg)
 /* What no run could satisfy is refused here, before anything is touched */
 static int check_combination(const struct cfg *cfg)
 {
+	int ret = check_output(cfg);
+
+	if (ret)
+		return ret;
 	if (!cfg->benchmark && cfg->nsizes)
 		return fail(ST_USAGE, "--sizes is for measuring: add -B, or use -b");
 	if (!cfg->benchmark && cfg->transport_given &&
 	    cfg->transports == TR_BOTH)
 		return fail(ST_USAGE, "--transport=both is for measuring: add -B, or name one");
-	if (!cfg->benchmark && !cfg->zerocopy && cfg->json && !cfg->json_file)
+	if (!cfg->benchmark && !cfg->zerocopy && !cfg->write && cfg->json && !cfg->json_file)
 		return fail(ST_USAGE, "--json needs =FILE here: without -B, standard output carries the samples");
 	if (!cfg->benchmark && cfg->csv)
 		return fail(ST_USAGE, "--output-format csv is for measuring: add -B");
@@ -654,6 +719,16 @@ static int check_combination(const struct cfg *cfg)
 	return check_effect(cfg);
 }
 
+static void relay_end(struct cfg *cfg)
+{
+	static const uint64_t sizes[] = { 64 << 10, 256 << 10, 1 << 20, 4 << 20 };
+
+	if (cfg->nsizes || cfg->block_given)
+		return;
+	memcpy(cfg->sizes, sizes, sizeof(sizes));
+	cfg->nsizes = sizeof(sizes) / sizeof(sizes[0]);
+}
+
 /* What is another for "sweep", before the options are read */
 static void sweep_begin(struct cfg *cfg)
 {
@@ -678,7 +753,7 @@ static void full_sweep(struct cfg *cfg)
 	struct plan *plan = &cfg->plan;
 
 	if (!plan->works)
-		plan->works = (1 << WORKS) - 1;
+		plan->works = cfg->write ? 3 << WORK_NONE : (1 << WORKS) - 1;
 	if (!plan->nrings) {
 		plan->ring[plan->nrings++] = FILEIO_BLOCKS;
 		plan->ring[plan->nrings++] = cfg->nblocks;
@@ -730,7 +805,14 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		argc--;
 	}
 
-	if (argc > 1 && !strcmp(argv[1], "zerocopy")) {
+	if (argc > 1 && !cfg->sweep && !strcmp(argv[1], "relay")) {
+		cfg->relay = true;
+		cfg->benchmark = true;
+		argv++;
+		argc--;
+	}
+
+	if (argc > 1 && !cfg->relay && !strcmp(argv[1], "zerocopy")) {
 		cfg->zerocopy = true;
 		argv++;
 		argc--;
@@ -760,7 +842,9 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		cfg->duration_ns = DEFAULT_BENCH_SECONDS * (uint64_t)NSEC_PER_SEC;
 	if (cfg->sweep)
 		sweep_end(cfg);
-	else if (cfg->warmup == UINT32_MAX)
+	if (cfg->relay)
+		relay_end(cfg);
+	if (!cfg->sweep && cfg->warmup == UINT32_MAX)
 		cfg->warmup = cfg->nblocks;
 	if (!cfg->benchmark)
 		cfg->warmup = 0;
@@ -777,6 +861,11 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		return fail(ST_USAGE, "no device given");
 	}
 	cfg->device = argv[optind];
+	if (cfg->relay) {
+		cfg->to = argv[optind + 1];
+		return argc - optind == 2 ? 0 :
+		       fail(ST_USAGE, "relay takes two devices: the one that receives, and the one that sends");
+	}
 	cfg->channels = argv + optind + 1;
 	cfg->nchannels = (size_t)(argc - optind - 1);
 	return 0;

@@ -58,11 +58,18 @@ struct cfg {
 	enum action action;
 	bool sweep;
 	bool zerocopy;
+	bool relay;
 	struct plan plan;
 	bool plan_given;	/* some option of it */
 
+	/* direction */
+	bool write;
+	bool cyclic;
+	bool counter;		/* what is sent is a running counter */
+
 	/* target */
 	const char *device;
+	const char *to;		/* of relay */
 	char **channels;
 	size_t nchannels;
 	unsigned int buffer_index;
@@ -112,6 +119,7 @@ struct cfg {
 	enum verify_mode verify;
 	enum work_kind work;
 	const char *file;		/* for WORK_FILE; NULL: in memory */
+	const char *checker;		/* of what is sent; NULL: none */
 
 	/* what is looked at besides */
 	bool times;			/* of each step of a block */

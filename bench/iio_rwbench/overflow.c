@@ -13,6 +13,7 @@
 #define UI_STATUS	(CORE | 0x088)
 #define UI_OVF		(1u << 2)
 #define UI_CLEAR	0x6u	/* and bit 1, as old cores have it; written as 1 */
+#define UI_UNF		(1u << 0)
 
 /* "compatible" is a list of words, each with a 0 behind it */
 bool overflow_has_core(const struct iio_dev *dev)
@@ -69,21 +70,22 @@ static bool get(int fd, uint32_t *val)
 	return end != text;
 }
 
-bool overflow_clear(int fd)
+bool overflow_clear(int fd, bool output)
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "0x%x 0x%x", UI_STATUS, UI_CLEAR);
+	snprintf(text, sizeof(text), "0x%x 0x%x", UI_STATUS,
+		 output ? UI_UNF : UI_CLEAR);
 	return put(fd, text);
 }
 
-enum overflow overflow_read(int fd)
+enum overflow overflow_read(int fd, bool output)
 {
 	uint32_t val;
 
 	if (!get(fd, &val))
 		return OVERFLOW_UNKNOWN;
-	return val & UI_OVF ? OVERFLOW_YES : OVERFLOW_NO;
+	return val & (output ? UI_UNF : UI_OVF) ? OVERFLOW_YES : OVERFLOW_NO;
 }
 
 uint32_t overflow_core_version(int fd)

@@ -3,6 +3,7 @@
  * Analog Devices' FPGA cores for converters have a bit that is set when samples found
  * nowhere to go, UI_OVF in UI_STATUS. Their driver gives access to registers in debugfs.
  * The bit is set all the time while nobody captures, so what counts is the time between.
+ * Those of an output have one, too, UI_UNF, when there were no samples to send.
  */
 #ifndef RWBENCH_OVERFLOW_H
 #define RWBENCH_OVERFLOW_H
@@ -22,10 +23,10 @@ bool overflow_has_core(const struct iio_dev *dev);
 int overflow_open(const struct iio_dev *dev);
 
 /* Forgets what was. False: cannot be known. */
-bool overflow_clear(int fd);
+bool overflow_clear(int fd, bool output);
 
 /* Since overflow_clear(), which has to come before: it chooses the register */
-enum overflow overflow_read(int fd);
+enum overflow overflow_read(int fd, bool output);
 
 /* Of the core, as its register VERSION has it; 0: unknown */
 uint32_t overflow_core_version(int fd);

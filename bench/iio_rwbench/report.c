@@ -48,13 +48,15 @@ static const char *used_exporter(const struct report *rep)
 
 static const char *look_name(const struct cfg *cfg)
 {
+	if (cfg->counter)
+		return "each word of a counter written";
 	if (cfg->verify == VERIFY_FULL)
 		return "each word checked";
 	if (cfg->verify == VERIFY_EDGES)
 		return "first and last word of each block checked";
 	if (cfg->work == WORK_READ)
 		return "each byte read";
-	return "data not looked at";
+	return cfg->write ? "data left as it was" : "data not looked at";
 }
 
 static const char *means_name(const struct outcomes *all)
@@ -137,7 +139,8 @@ void report_header(FILE *out, const struct report *rep)
 
 	report_machine(out, rep);
 	if (cfg->transports & TR_FILEIO)
-		fprintf(out, "file I/O: the kernel's 2 blocks of the same size, poll() and read() each\n");
+		fprintf(out, "file I/O: the kernel's 2 blocks of the same size, poll() and %s() each\n",
+			cfg->write ? "write" : "read");
 	if (cfg->transports & TR_DMABUF)
 		fprintf(out, "DMABUF: %u blocks from %s, SYNC around each %s\n",
 			cfg->nblocks, exporter ? exporter : "an exporter",
@@ -153,8 +156,8 @@ void report_header(FILE *out, const struct report *rep)
 	fputc('\n', out);
 }
 
-static const struct result *find_result(const struct report *rep,
-					uint64_t block_bytes, enum transport t)
+const struct result *report_find(const struct report *rep, uint64_t block_bytes,
+				 enum transport t)
 {
 	size_t i;
 
@@ -178,7 +181,7 @@ static const char *no_figure(const struct result *r)
 
 static void cell_rate(char *cell, const struct result *r)
 {
-	if (result_has_figures(r))
+	if (result_has_figures(r) && r->blocks)
 		snprintf(cell, CELL, "%.1f", rate_of(r));
 	else
 		snprintf(cell, CELL, "%s", no_figure(r));
@@ -194,7 +197,7 @@ static void cell_busy(char *cell, const struct result *r)
 
 static void cell_p99(char *cell, const struct result *r)
 {
-	if (result_has_figures(r))
+	if (result_has_figures(r) && r->blocks)
 		snprintf(cell, CELL, "%.1f",
 			 (double)hist_percentile(&r->times, 990) / 1000);
 	else
@@ -366,11 +369,33 @@ static void print_overflow(FILE *out, const struct result *r)
 {
 	char size[32];
 
-	if (r->overflow != OVERFLOW_YES)
+	format_size(size, sizeof(size), r->block_bytes);
+	if (r->overflow == OVERFLOW_YES)
+		fprintf(out, "%s %s: the FPGA core says that samples were lost (overflow)\n",
+			transport_name(r->transport), size);
+	if (r->underflow == OVERFLOW_YES)
+		fprintf(out, "%s %s: the FPGA core says that there were gaps (underflow)\n",
+			transport_name(r->transport), size);
+	if (!result_sent_well(r))
+		fprintf(out, "%s %s: of what was sent %" PRIu64 " words did not continue the counter, and %" PRIu64 " bytes were not there in time (--checker)\n",
+			transport_name(r->transport), size, r->checks.jumps,
+			r->checks.lost_bytes);
+}
+
+/* One block for all of the time: there is no rate to tell, but what that costs */
+static void print_repeated(FILE *out, const struct result *r)
+{
+	char size[32];
+
+	if (!r->repeated || r->status)
 		return;
 	format_size(size, sizeof(size), r->block_bytes);
-	fprintf(out, "%s %s: the FPGA core says that samples were lost (overflow)\n",
-		transport_name(r->transport), size);
+	fprintf(out, "%s %s: the device repeated %" PRIu64 " bytes by itself for %.3f s: %" PRIu64 " system calls",
+		transport_name(r->transport), size, r->repeated, (double)r->elapsed_ns / 1e9,
+		r->syscalls);
+	if (r->stat_valid)
+		fprintf(out, ", %" PRIu64 " interrupts of the machine", r->irqs);
+	fputc('\n', out);
 }
 
 /* Where it has not failed for that already */
@@ -381,7 +406,7 @@ static void print_bad(FILE *out, const struct result *r)
 	if (r->status || !r->outcomes.bad)
 		return;
 	format_size(size, sizeof(size), r->block_bytes);
-	outcomes_text(&r->outcomes, r->block_bytes, text, sizeof(text));
+	outcomes_text(&r->outcomes, r->output, r->block_bytes, text, sizeof(text));
 	fprintf(out, "%s %s: %s\n", transport_name(r->transport), size, text);
 }
 
@@ -422,12 +447,25 @@ static void print_rows(FILE *out, const struct report *rep, print_row_fn print)
 		const struct result *r = &rep->result[i];
 		const struct result *f, *d;
 
-		f = find_result(rep, r->block_bytes, TR_FILEIO);
-		d = find_result(rep, r->block_bytes, TR_DMABUF);
+		f = report_find(rep, r->block_bytes, TR_FILEIO);
+		d = report_find(rep, r->block_bytes, TR_DMABUF);
 		if (r == (f ? f : d))
 			print(out, rep, r->block_bytes, f, d);
 	}
 	fputc('\n', out);
+}
+
+void report_notes(FILE *out, const struct report *rep, const struct result *r)
+{
+	print_percentiles(out, rep->cfg, r);
+	print_length(out, r);
+	print_repeated(out, r);
+	print_unknown(out, r);
+	print_bad(out, r);
+	print_overflow(out, r);
+	print_events(out, r);
+	print_failure(out, r);
+	print_search_failure(out, rep, r);
 }
 
 void report_table(FILE *out, const struct report *rep)
@@ -445,15 +483,8 @@ void report_table(FILE *out, const struct report *rep)
 	for (i = 0; i < rep->nresults; i++) {
 		const struct result *r = &rep->result[i];
 
-		print_percentiles(out, rep->cfg, r);
-		print_length(out, r);
-		print_unknown(out, r);
-		print_bad(out, r);
-		print_overflow(out, r);
+		report_notes(out, rep, r);
 		looked |= r->overflow != OVERFLOW_UNKNOWN;
-		print_events(out, r);
-		print_failure(out, r);
-		print_search_failure(out, rep, r);
 		interrupted |= r->interrupted;
 		if (max_rate_of(rep, r))
 			interrupted |= max_rate_of(rep, r)->interrupted;
@@ -461,7 +492,8 @@ void report_table(FILE *out, const struct report *rep)
 	if (interrupted)
 		fputs("Ended early by a signal.\n", out);
 	if (rep->cfg->verify == VERIFY_OFF)
-		fputs(looked ? "Data was not looked at (--verify); the FPGA core was asked for its overflow bit.\n" :
+		fputs(rep->cfg->write ? "What came out is for the other end to look at (--verify).\n" :
+		      looked ? "Data was not looked at (--verify); the FPGA core was asked for its overflow bit.\n" :
 		      "Loss was not looked for (--verify).\n", out);
 	if (!looked && overflow_has_core(rep->dev))
 		fputs("The FPGA core could not be asked for its overflow bit: that takes root, and debugfs (mount -t debugfs debugfs /sys/kernel/debug).\n",
@@ -472,6 +504,14 @@ void report_stream(FILE *out, const struct result *r)
 {
 	char size[32];
 
+	/* Then the sentence on why that is so is enough */
+	if (r->status && !r->bytes)
+		return;
+	if (r->repeated) {
+		print_repeated(out, r);
+		print_overflow(out, r);
+		return;
+	}
 	format_size(size, sizeof(size), r->block_bytes);
 	fprintf(out, RWBENCH_NAME ": %" PRIu64 " bytes in %.3f s, %.1f MiB/s, %s%s%s, blocks of %s\n",
 		r->bytes, (double)r->elapsed_ns / 1e9,

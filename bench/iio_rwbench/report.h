@@ -31,6 +31,13 @@ void report_machine(FILE *out, const struct report *rep);
 
 void report_header(FILE *out, const struct report *rep);
 void report_table(FILE *out, const struct report *rep);
+/* The result of that block size and transport, or NULL */
+const struct result *report_find(const struct report *rep, uint64_t block_bytes,
+				 enum transport t);
+
+/* Lines on what a table has no room for */
+void report_notes(FILE *out, const struct report *rep, const struct result *r);
+
 void report_stream(FILE *out, const struct result *r);
 void report_json(FILE *out, const struct report *rep);
 void report_csv(FILE *out, const struct report *rep);

@@ -28,7 +28,7 @@ static void print_names(FILE *out, const struct report *rep)
 	      out);
 	for (i = 0; i < rep->cfg->npercentiles; i++)
 		fprintf(out, ",block_time_p%g_ns", rep->cfg->percentile[i] / 10000.0);
-	fputs(",syscalls_per_mib,irqs_per_mib,lost_samples,transfers_bad,transfers_not_known,overflow,max_rate_hz,status,error\r\n",
+	fputs(",syscalls_per_mib,irqs_per_mib,lost_samples,transfers_bad,transfers_not_known,overflow,underflow,max_rate_hz,status,error\r\n",
 	      out);
 }
 
@@ -59,8 +59,9 @@ static void print_proof(FILE *out, const struct result *r)
 	fputc(',', out);
 	if (r->verify.mode != VERIFY_OFF)
 		fprintf(out, "%" PRIu64, result_lost_samples(r));
-	fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%s", r->outcomes.bad,
-		r->outcomes.count[OUT_UNKNOWN], overflow[r->overflow]);
+	fprintf(out, ",%" PRIu64 ",%" PRIu64 ",%s,%s", r->outcomes.bad,
+		r->outcomes.count[OUT_UNKNOWN], overflow[r->overflow],
+		overflow[r->underflow]);
 }
 
 static void print_result(FILE *out, const struct report *rep, size_t i)

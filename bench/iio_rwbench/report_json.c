@@ -33,17 +33,18 @@ static void json_system(struct json *j, const struct cfg *cfg)
 	json_end_object(j);
 }
 
-static void json_device(struct json *j, const struct report *rep)
+static void json_device(struct json *j, const struct report *rep, const char *key,
+			const struct iio_dev *dev)
 {
-	const struct iio_dev *dev = rep->dev;
 	char version[32];
 	size_t i;
 
-	json_object(j, "device");
+	json_object(j, key);
 	json_str(j, "id", dev->id);
 	json_str(j, "name", dev->name);
 	json_str(j, "label", dev->label);
 	json_u64(j, "buffer", dev->buffer_index);
+	json_str(j, "direction", dev->output ? "out" : "in");
 	json_array(j, "channels");
 	for (i = 0; i < dev->nchan; i++)
 		if (dev->chan[i].selected)
@@ -77,6 +78,8 @@ static void json_settings(struct json *j, const struct report *rep)
 	json_str(j, "evidence", evidence_name(cfg->evidence));
 	json_str(j, "verify", verify[cfg->verify]);
 	json_bool(j, "touch", cfg->work == WORK_READ);
+	json_bool(j, "counter", cfg->counter);
+	json_bool(j, "cyclic", cfg->cyclic);
 	json_u64(j, "warmup_blocks", cfg->warmup);
 	json_u64(j, "duration_ns", cfg->duration_ns);
 	json_u64(j, "samples", cfg->samples);
@@ -123,7 +126,7 @@ static void json_verify(struct json *j, const struct result *r)
 static void json_means(struct json *j, const struct result *r)
 {
 	json_array(j, "evidence");
-	if (r->transport == TR_FILEIO)
+	if (r->transport == TR_FILEIO && !r->output)
 		json_str(j, NULL, "read");
 	if (r->outcomes.means & EVIDENCE_MARK)
 		json_str(j, NULL, "mark");
@@ -138,7 +141,7 @@ static void json_outcomes(struct json *j, const struct result *r)
 	uint64_t i;
 
 	json_means(j, r);
-	json_str(j, "outcome", all->count[OUT_UNKNOWN] ? "not known" : "known");
+	json_str(j, "outcome", all->count[OUT_UNKNOWN] || r->repeated ? "not known" : "known");
 	json_object(j, "transfers");
 	for (i = 0; i < OUTCOMES; i++)
 		json_u64(j, outcome_name((enum outcome)i), all->count[i]);
@@ -223,6 +226,33 @@ static void json_max_rate(struct json *j, const struct max_rate *m)
 	}
 }
 
+static void json_relay(struct json *j, const struct result *r)
+{
+	const struct hist *h = &r->latency;
+
+	json_object(j, "latency");
+	json_u64(j, "count", h->count);
+	json_u64(j, "min_ns", h->count ? h->min : 0);
+	json_u64(j, "p50_ns", hist_percentile(h, 500));
+	json_u64(j, "p99_ns", hist_percentile(h, 990));
+	json_u64(j, "max_ns", h->max);
+	json_end_object(j);
+	if (r->bytes)
+		json_num(j, "process_ns_per_mib", result_cpu_us_per_mib(r) * 1000, 1);
+	if (r->instructions.valid && r->bytes)
+		json_num(j, "instructions_per_mib", result_instructions_per_mib(r), 1);
+	else
+		json_null(j, "instructions_per_mib");
+}
+
+static void json_flow(struct json *j, const char *name, enum overflow flow)
+{
+	if (flow == OVERFLOW_UNKNOWN)
+		json_null(j, name);
+	else
+		json_bool(j, name, flow == OVERFLOW_YES);
+}
+
 static void json_result(struct json *j, const struct cfg *cfg, const struct result *r,
 			const struct max_rate *m)
 {
@@ -238,16 +268,20 @@ static void json_result(struct json *j, const struct cfg *cfg, const struct resu
 		json_str(j, "exporter", r->exporter);
 	else
 		json_null(j, "exporter");
+	if (r->repeated)
+		json_u64(j, "cyclic_bytes", r->repeated);
 	json_u64(j, "bytes", r->bytes);
 	json_u64(j, "elapsed_ns", r->elapsed_ns);
 	json_num(j, "mib_per_s", mib_per_s(r->bytes, r->elapsed_ns), 3);
 	json_u64(j, "blocks", r->blocks);
 	json_u64(j, "warmup_blocks", r->warmup);
 	json_outcomes(j, r);
-	if (r->overflow == OVERFLOW_UNKNOWN)
-		json_null(j, "overflow");
-	else
-		json_bool(j, "overflow", r->overflow == OVERFLOW_YES);
+	json_flow(j, "overflow", r->overflow);
+	json_flow(j, "underflow", r->underflow);
+	if (r->checks.known) {
+		json_u64(j, "sent_jumps", r->checks.jumps);
+		json_u64(j, "sent_lost_bytes", r->checks.lost_bytes);
+	}
 	if (r->verify.mode == VERIFY_OFF)
 		json_unverified(j);
 	else
@@ -270,6 +304,8 @@ static void json_result(struct json *j, const struct cfg *cfg, const struct resu
 	else
 		json_null(j, "irqs_per_mib");
 	json_times(j, cfg, &r->times);
+	if (cfg->relay)
+		json_relay(j, r);
 	json_intervals(j, r);
 	if (m)
 		json_max_rate(j, m);
@@ -301,7 +337,9 @@ void report_json_begin(struct json *j, const struct report *rep,
 		json_str(j, "note", rep->cfg->note);
 	json_system(j, rep->cfg);
 	if (rep->dev)
-		json_device(j, rep);
+		json_device(j, rep, "device", rep->dev);
+	if (rep->dev && rep->dev->to)
+		json_device(j, rep, "to", rep->dev->to);
 }
 
 void report_json_end(struct json *j, const struct report *rep)

@@ -5,7 +5,7 @@
 
 bool result_has_figures(const struct result *r)
 {
-	return r && !r->status && r->blocks;
+	return r && !r->status && (r->blocks || r->repeated);
 }
 
 uint64_t result_lost_samples(const struct result *r)
@@ -33,6 +33,21 @@ bool result_has_irqs(const struct result *r)
 double result_irqs_per_mib(const struct result *r)
 {
 	return per_mib(r->irqs, r->warmup_bytes + r->bytes);
+}
+
+double result_cpu_us_per_mib(const struct result *r)
+{
+	return per_mib((r->user_ns + r->sys_ns) / 1000, r->warmup_bytes + r->bytes);
+}
+
+double result_instructions_per_mib(const struct result *r)
+{
+	return per_mib(r->instructions.user + r->instructions.kernel, r->bytes);
+}
+
+bool result_sent_well(const struct result *r)
+{
+	return !r->checks.jumps && !r->checks.lost_bytes;
 }
 
 void result_free(struct result *r)

@@ -5,6 +5,7 @@
 #ifndef RWBENCH_RESULT_H
 #define RWBENCH_RESULT_H
 
+#include "checker.h"
 #include "counters.h"
 #include "evidence.h"
 #include "exporter.h"
@@ -37,7 +38,9 @@ struct result {
 	uint64_t warmup_bytes;
 
 	uint64_t blocks;
-	uint64_t bytes;			/* that arrived */
+	uint64_t bytes;			/* that arrived, or that an output took */
+	uint64_t repeated;		/* bytes that the device sends again and again, by itself */
+	bool output;
 	uint64_t elapsed_ns;
 	uint64_t syscalls;
 	uint64_t irqs;			/* these four with the warm-up */
@@ -54,6 +57,8 @@ struct result {
 	struct layout layout;
 	struct verify verify;
 	enum overflow overflow;		/* of the FPGA core, with the warm-up */
+	enum overflow underflow;	/* of that of an output */
+	struct checks checks;		/* of what was sent, without the warm-up */
 	struct outcomes outcomes;	/* of the transfers, with the warm-up */
 
 	struct interval *interval;
@@ -74,6 +79,13 @@ uint64_t result_lost_samples(const struct result *r);
 
 /* The counts of interrupts are known */
 bool result_has_irqs(const struct result *r);
+
+/* CPU time of this process for each MiB, with the warm-up */
+double result_cpu_us_per_mib(const struct result *r);
+double result_instructions_per_mib(const struct result *r);
+
+/* Nobody has found anything wrong with what was sent */
+bool result_sent_well(const struct result *r);
 
 /* Per MiB that arrived: system calls of the transfer loop, interrupts of the machine */
 double result_syscalls_per_mib(const struct result *r);

@@ -23,7 +23,12 @@ uint64_t sizes_unit(const struct cfg *cfg, const struct iio_dev *dev)
 {
 	uint64_t unit = common_multiple(dev->scan_bytes, dev->length_align);
 
-	return cfg->verify || cfg->find_max_rate ? common_multiple(unit, VERIFY_WORD) : unit;
+	if (dev->to)
+		unit = common_multiple(unit, common_multiple(dev->to->scan_bytes,
+							     dev->to->length_align));
+
+	return cfg->verify || cfg->find_max_rate || cfg->counter ?
+	       common_multiple(unit, VERIFY_WORD) : unit;
 }
 
 /* To the next multiple below, but at least one */
@@ -61,7 +66,7 @@ static int refuse(const struct cfg *cfg, const struct iio_dev *dev, uint64_t byt
 			    option, bytes, bytes / dev->scan_bytes,
 			    bytes == dev->scan_bytes ? "" : "s", dev->name,
 			    dev->length_align, nearest);
-	return fail(ST_USAGE, "%s: --verify and --find-max-rate need blocks of whole 32-bit words, and %" PRIu64 " bytes are none; %s",
+	return fail(ST_USAGE, "%s: --verify, --counter and --find-max-rate need blocks of whole 32-bit words, and %" PRIu64 " bytes are none; %s",
 		    option, bytes, nearest);
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_SAVED 192	/* 128 channels, and what else a device has */
+#define MAX_SAVED 384	/* of two devices 128 channels, and what else they have */
 
 /*
  * A fixed table and plain system calls, because a signal handler has to be able

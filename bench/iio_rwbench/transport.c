@@ -25,7 +25,7 @@ int xfer_enable(struct xfer *x)
 	if (iio_is_enabled(x->dev))
 		return fail(ST_FAIL, "another process has enabled the buffer of %s meanwhile; stop it, and try again",
 			    x->dev->name);
-	if (!x->cfg->trial)
+	if (!x->cfg->trial && !x->from)
 		usage_read(&x->usage, x->cfg->root);
 	ret = iio_enable(x->dev, x->block_bytes);
 	x->enabled = !ret;
@@ -42,7 +42,7 @@ void xfer_watch_overflow(struct xfer *x)
 {
 	if (x->registers < 0 || x->watching)
 		return;
-	x->watching = overflow_clear(x->registers);
+	x->watching = overflow_clear(x->registers, x->dev->output);
 	if (!x->watching) {
 		close(x->registers);
 		x->registers = -1;
@@ -69,12 +69,18 @@ void xfer_step(struct xfer *x, enum step step)
 	x->mark = now;
 }
 
+/* A DMABUF that is read by a device may be read, but not be written, by others */
+static short events(const struct xfer *x)
+{
+	return x->dev->output ? POLLOUT : POLLIN;
+}
+
 /* With two blocks, as file I/O has, one that is there in time is the last of all */
 static bool is_there(struct xfer *x, int fd, int last)
 {
 	bool ready, all;
 
-	wait_look(fd, last, &ready, &all);
+	wait_look(fd, last, events(x), &ready, &all);
 	x->idle = ready && (last < 0 || all);
 	x->waited |= !ready;
 	return ready;
@@ -96,7 +102,7 @@ int xfer_wait(struct xfer *x, int fd, int last, const char *what)
 
 	x->available = 0;
 	while (!x->settling || !is_there(x, fd, last)) {
-		ret = wait_fd(fd, POLLIN, x->timeout_ms);
+		ret = wait_fd(fd, events(x), x->timeout_ms);
 		if (ret || x->cfg->timeout_given || !fills_up(x))
 			break;
 	}
@@ -119,6 +125,10 @@ int xfer_no_data(const struct xfer *x)
 	if (iio_check_enabled(x->dev))
 		return ST_FAIL;
 	iio_rate_text(x->dev, rate, sizeof(rate));
+	if (x->dev->output)
+		return fail(ST_FAIL, "%s has not sent a block for %.1f s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
+			    x->dev->name, (double)x->timeout_ms / 1000,
+			    transport_name(x->ops->id), rate);
 	return fail(ST_FAIL, "no data from %s for %.1f s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
 		    x->dev->name, (double)x->timeout_ms / 1000,
 		    transport_name(x->ops->id), rate);

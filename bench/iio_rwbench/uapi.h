@@ -26,4 +26,8 @@ struct iio_dmabuf {
 #define IIO_BUFFER_DMABUF_ENQUEUE_IOCTL		_IOW('i', 0x94, struct iio_dmabuf)
 #endif
 
+#ifndef IIO_BUFFER_DMABUF_CYCLIC
+#define IIO_BUFFER_DMABUF_CYCLIC		(1 << 0)
+#endif
+
 #endif

@@ -144,11 +144,11 @@ int wait_fd(int fd, short events, uint64_t timeout_ms)
 	return fds[0].revents ? 1 : 0;
 }
 
-void wait_look(int fd, int other, bool *ready, bool *other_ready)
+void wait_look(int fd, int other, short events, bool *ready, bool *other_ready)
 {
 	struct pollfd fds[2] = {
-		{ .fd = fd, .events = POLLIN },
-		{ .fd = other, .events = POLLIN },
+		{ .fd = fd, .events = events },
+		{ .fd = other, .events = events },
 	};
 	bool known = poll(fds, 2, 0) >= 0;
 

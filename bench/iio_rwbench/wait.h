@@ -28,10 +28,10 @@ int wait_signal(void);
 int wait_fd(int fd, short events, uint64_t timeout_ms);
 
 /*
- * Without waiting: has @fd data, and has @other (-1: there is none)? In one system
+ * Without waiting: has @fd one of @events, and has @other (-1: there is none)? In one system
  * call. Nobody knows means no.
  */
-void wait_look(int fd, int other, bool *ready, bool *other_ready);
+void wait_look(int fd, int other, short events, bool *ready, bool *other_ready);
 
 uint64_t now_ns(void);
 

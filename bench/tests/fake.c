@@ -52,25 +52,42 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags);
 struct fake fake;
 
 enum kind { OTHER, BUFFER, DMABUF, COUNTER, SYNC_FILE };
+enum side { ADC, DAC, SIDES };
+
+#define DAC_BLOCKS 2	/* of the kernel, for write() */
+#define DAC_SCAN 8	/* bytes of four channels, which is all that it is asked for */
+#define CYCLES 3	/* rounds that a cyclic block makes before it ends */
 
 #define STUB_NS 1000	/* timestamp of the fence that stands for none */
 
 static struct {
 	enum kind kind;
 	uint64_t size;
-	uint64_t used;		/* of the transfer in flight */
-	uint64_t turn;		/* first come, first filled */
 	uint64_t counted, seen;	/* by the kernel, and where the counter was then */
-	bool attached;
-	bool queued;
+	enum side side;		/* of a buffer */
+	struct transfer {
+		bool attached;
+		bool queued;
+		bool cyclic;
+		uint64_t used;	/* of the transfer in flight */
+		uint64_t turn;	/* first come, first filled */
+	} at[SIDES];
 	bool synced;
 	bool clean;		/* had SYNC for writing since it was made */
 	int of;			/* dma-buf of a sync file */
-	bool pending;
-	int status;		/* as SYNC_IOC_FILE_INFO tells it */
-	uint64_t when;
+	struct {
+		bool there;
+		bool pending;
+		int status;	/* as SYNC_IOC_FILE_INFO tells it */
+		uint64_t when;
+	} fence[SIDES];
 } fds[MAX_FDS];
-static bool enabled;
+static bool enabled, dac_enabled;
+static char dac_block[8 << 20];	/* what write() has brought of it ... */
+static size_t dac_filled;
+static unsigned int dac_full;	/* ... and blocks that wait, which are sent at once in truth */
+static uint32_t sent_next;
+static bool sent_any;
 static uint64_t turns;
 static uint64_t signals;	/* of fences, which is their time */
 static uint64_t rate_hz;	/* that was set */
@@ -82,7 +99,10 @@ void fake_reset(void)
 {
 	memset(&fake, 0, sizeof(fake));
 	memset(fds, 0, sizeof(fds));
-	enabled = false;
+	enabled = dac_enabled = false;
+	dac_filled = 0;
+	dac_full = 0;
+	sent_any = false;
 	next_valid = false;
 	rate_hz = 0;
 }
@@ -127,6 +147,7 @@ static void set_file(const char *path, const char *text)
 
 /* Of the last tree that was made */
 static char enable_path[512];
+static char dac_path[512];
 
 static void enable_by_another(void)
 {
@@ -137,15 +158,41 @@ static void enable_by_another(void)
 	__real_close(fd);
 }
 
-static int get_fd(void *arg)
+static bool ends_with(const char *text, const char *end)
 {
+	size_t a = strlen(text), b = strlen(end);
+
+	return a >= b && !strcmp(text + a - b, end);
+}
+
+/* What was opened; empty if that cannot be known */
+static void path_of(int fd, char *path, size_t size)
+{
+	char link[64];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, size - 1);
+	path[len > 0 ? len : 0] = '\0';
+}
+
+static int get_fd(int node, void *arg)
+{
+	char path[512];
+	enum side side;
+	int fd;
+
+	path_of(node, path, sizeof(path));
+	side = ends_with(path, "iio:device2") ? DAC : ADC;
 	if (fake.getfd_errno)
 		return err(fake.getfd_errno);
-	if (fake.buffers)
-		return err(EBUSY);
+	for (fd = 0; fd < MAX_FDS; fd++)
+		if (is(fd, BUFFER) && fds[fd].side == side)
+			return err(EBUSY);
 	*(int *)arg = new_fd(eventfd(0, EFD_CLOEXEC), BUFFER, 0);
 	if (*(int *)arg < 0)
 		return -1;
+	fds[*(int *)arg].side = side;
 	fake.buffers++;
 	if (fake.late_enable)
 		enable_by_another();
@@ -192,44 +239,70 @@ static bool due(int number, int at, int count)
 	return number && (!at || at == count);
 }
 
-static int attach(int dmabuf)
+static int attach(enum side side, int dmabuf)
 {
 	if (due(fake.attach_errno, fake.attach_errno_at, ++fake.attaches))
 		return err(fake.attach_errno);
-	if (enabled)
+	if (side == DAC ? dac_enabled : enabled)
 		mistake("ATTACH while the buffer is enabled for file I/O");
-	if (!is(dmabuf, DMABUF) || fds[dmabuf].attached)
+	if (!is(dmabuf, DMABUF) || fds[dmabuf].at[side].attached)
 		return err(EBUSY);
-	fds[dmabuf].attached = true;
+	fds[dmabuf].at[side].attached = true;
 	fake.attached++;
 	return 0;
 }
 
-static int detach(int dmabuf)
+static int detach(enum side side, int dmabuf)
 {
-	if (!is(dmabuf, DMABUF) || !fds[dmabuf].attached) {
+	if (!is(dmabuf, DMABUF) || !fds[dmabuf].at[side].attached) {
 		mistake("DETACH of what is not attached");
 		return err(EPERM);
 	}
-	fds[dmabuf].attached = false;
+	fds[dmabuf].at[side].attached = false;
 	fake.attached--;
 	return 0;
 }
 
-static void complete(int fd);
-
-static int enqueue(const struct iio_dmabuf *req)
+static bool is_queued(int fd)
 {
+	return fds[fd].at[ADC].queued || fds[fd].at[DAC].queued;
+}
+
+static void complete(enum side side, int fd);
+static void complete_next(enum side side);
+
+/* As the kernel does: until the other device has done with it */
+static bool wait_for_other(enum side other, int fd)
+{
+	bool runs = other == DAC ? dac_enabled && !fake.dac_stall : enabled && !fake.stall;
+
+	if (!fds[fd].at[other].queued)
+		return true;
+	fake.fence_waits++;
+	if (!runs)
+		return false;
+	while (fds[fd].at[other].queued)
+		complete_next(other);
+	return true;
+}
+
+static int enqueue(enum side side, const struct iio_dmabuf *req)
+{
+	bool cyclic = req->flags & IIO_BUFFER_DMABUF_CYCLIC;
 	int fd = (int)req->fd;
 
 	if (due(fake.enqueue_errno, fake.enqueue_errno_at, ++fake.enqueues))
 		return err(fake.enqueue_errno);
-	if (!is(fd, DMABUF) || !fds[fd].attached || req->flags ||
-	    !req->bytes_used || req->bytes_used > fds[fd].size) {
+	if (!is(fd, DMABUF) || !fds[fd].at[side].attached ||
+	    req->flags & ~IIO_BUFFER_DMABUF_CYCLIC || (cyclic && side != DAC) ||
+	    !req->bytes_used || req->bytes_used > fds[fd].size ||
+	    (side == DAC && req->bytes_used % DAC_SCAN)) {
 		mistake("bad ENQUEUE");
 		return err(EINVAL);
 	}
-	if (fds[fd].queued) {
+	if (cyclic && fake.no_cyclic)
+		return err(ENOMEM);
+	if (fds[fd].at[side].queued) {
 		mistake("ENQUEUE twice");
 		return err(EBUSY);
 	}
@@ -237,19 +310,22 @@ static int enqueue(const struct iio_dmabuf *req)
 		mistake("ENQUEUE during CPU access");
 	if (!fds[fd].clean)
 		mistake("ENQUEUE of memory that was never out of the cache");
-	fds[fd].queued = true;
-	fds[fd].turn = ++turns;
-	fds[fd].used = req->bytes_used;
+	if (!wait_for_other(side == ADC ? DAC : ADC, fd))
+		return err(EBUSY);
+	fds[fd].at[side] = (struct transfer){
+		.attached = true, .queued = true, .cyclic = cyclic, .turn = ++turns,
+		.used = req->bytes_used,
+	};
 	fake.queued++;
-	if (fake.late && enabled)
-		complete(fd);
+	if (fake.late && enabled && side == ADC)
+		complete(ADC, fd);
 	return 0;
 }
 
 /* Of a dma-buf that nobody writes to it is the fence that stands for none */
 static int export_sync_file(int dmabuf, struct dma_buf_export_sync_file *arg)
 {
-	int fd;
+	int fd, side;
 
 	if (fake.no_sync_file)
 		return err(ENOTTY);
@@ -257,9 +333,11 @@ static int export_sync_file(int dmabuf, struct dma_buf_export_sync_file *arg)
 	if (fd < 0)
 		return -1;
 	fds[fd].of = dmabuf;
-	fds[fd].pending = fds[dmabuf].queued;
-	fds[fd].status = !fds[fd].pending;
-	fds[fd].when = fds[fd].pending ? 0 : STUB_NS;
+	/* Who wants to read waits for those who write, who wants to write for all */
+	for (side = 0; side < SIDES; side++)
+		fds[fd].fence[side].there = fds[fd].fence[side].pending =
+			fds[dmabuf].at[side].queued && !fds[dmabuf].at[side].cyclic &&
+			(side == ADC || arg->flags & DMA_BUF_SYNC_WRITE);
 	fake.sync_files++;
 	fake.exports++;
 	arg->fd = fd;
@@ -269,29 +347,39 @@ static int export_sync_file(int dmabuf, struct dma_buf_export_sync_file *arg)
 static int file_info(int fd, struct sync_file_info *info)
 {
 	struct sync_fence_info *fence = (void *)(uintptr_t)info->sync_fence_info;
+	unsigned int n = 0;
+	int side;
 
 	/* Where there are two fences, the kernel says "signalled" whatever their errors */
 	if (!info->num_fences) {
 		mistake("FILE_INFO without a list of fences");
 		return err(EINVAL);
 	}
-	info->num_fences = 1;
-	info->status = fence->status = fds[fd].status;
-	fence->timestamp_ns = fds[fd].when;
+	fence->status = 1;
+	fence->timestamp_ns = STUB_NS;
+	for (side = 0; side < SIDES; side++) {
+		if (!fds[fd].fence[side].there)
+			continue;
+		fence[n].status = fds[fd].fence[side].status;
+		fence[n++].timestamp_ns = fds[fd].fence[side].when;
+	}
+	info->num_fences = n ? n : 1;
+	info->status = fence->status;
 	return 0;
 }
 
-static void signal_fences(int dmabuf, int status)
+static void signal_fences(enum side side, int dmabuf, int status)
 {
 	int fd;
 
 	signals++;
 	for (fd = 0; fd < MAX_FDS; fd++) {
-		if (fds[fd].kind != SYNC_FILE || fds[fd].of != dmabuf || !fds[fd].pending)
+		if (fds[fd].kind != SYNC_FILE || fds[fd].of != dmabuf ||
+		    !fds[fd].fence[side].pending)
 			continue;
-		fds[fd].pending = false;
-		fds[fd].status = status;
-		fds[fd].when = STUB_NS + signals;
+		fds[fd].fence[side].pending = false;
+		fds[fd].fence[side].status = status;
+		fds[fd].fence[side].when = STUB_NS + signals;
 	}
 }
 
@@ -299,7 +387,7 @@ static int cpu_access(int fd, const struct dma_buf_sync *sync)
 {
 	bool end = sync->flags & DMA_BUF_SYNC_END;
 
-	if (fds[fd].queued && enabled)
+	if ((fds[fd].at[ADC].queued && enabled) || (fds[fd].at[DAC].queued && dac_enabled))
 		mistake("SYNC of a block in flight");
 	if (end != fds[fd].synced)
 		mistake("SYNC out of order");
@@ -314,7 +402,7 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 {
 	switch (request) {
 	case IIO_BUFFER_GET_FD_IOCTL:
-		return get_fd(arg);
+		return get_fd(fd, arg);
 	case DMA_HEAP_IOCTL_ALLOC:
 		return heap_alloc(arg);
 	case UDMABUF_CREATE:
@@ -331,11 +419,11 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 
 	switch (request) {
 	case IIO_BUFFER_DMABUF_ATTACH_IOCTL:
-		return attach(*(int *)arg);
+		return attach(fds[fd].side, *(int *)arg);
 	case IIO_BUFFER_DMABUF_DETACH_IOCTL:
-		return detach(*(int *)arg);
+		return detach(fds[fd].side, *(int *)arg);
 	case IIO_BUFFER_DMABUF_ENQUEUE_IOCTL:
-		return enqueue(arg);
+		return enqueue(fds[fd].side, arg);
 	}
 	return err(EINVAL);
 }
@@ -392,33 +480,104 @@ static void produce(uint32_t *w, size_t words)
 		usleep(fake.delay_us);
 }
 
-static void complete(int fd)
+/* What leaves the DAC: counted, checked, and kept in the file that FAKE_SENT names */
+static void send_out(const void *data, size_t bytes)
 {
+	const char *file = getenv("FAKE_SENT");
+	const uint32_t *w = data;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < bytes / 4; i++) {
+		fake.jumps += sent_any && le32toh(w[i]) != sent_next;
+		sent_next = le32toh(w[i]) + 1;
+		sent_any = true;
+	}
+	fake.sent++;
+	fake.sent_bytes += bytes;
+	if (fake.delay_us)
+		usleep(fake.delay_us);
+	fd = file ? open(file, O_WRONLY | O_CREAT | O_APPEND, 0644) : -1;
+	if (fd < 0)
+		return;
+	if (__real_write(fd, data, bytes) != (ssize_t)bytes)
+		abort();
+	__real_close(fd);
+}
+
+static void complete(enum side side, int fd)
+{
+	struct transfer *t = &fds[fd].at[side];
 	void *data = mmap(NULL, fds[fd].size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			  fd, 0);
+	int status = 1;
 
 	if (data == MAP_FAILED)
 		abort();
-	produce(data, fds[fd].used / 4);
+	if (side == ADC) {
+		produce(data, t->used / 4);
+		if (fails() && fake.fail_errno)
+			status = -fake.fail_errno;
+	} else if (fake.dac_fail_at && fake.sent + 1 == fake.dac_fail_at) {
+		fake.sent++;
+		status = -fake.dac_fail_errno;
+	} else {
+		send_out(data, t->used);
+	}
 	munmap(data, fds[fd].size);
-	signal_fences(fd, fails() && fake.fail_errno ? -fake.fail_errno : 1);
-	fds[fd].queued = false;
+	signal_fences(side, fd, status);
+	t->queued = false;
 	fake.queued--;
 }
 
-static void complete_next(void)
+static void complete_next(enum side side)
 {
 	int fd, next = -1;
 
 	for (fd = 0; fd < MAX_FDS; fd++)
-		if (fds[fd].queued && (next < 0 || fds[fd].turn < fds[next].turn))
+		if (fds[fd].at[side].queued && !fds[fd].at[side].cyclic &&
+		    (next < 0 || fds[fd].at[side].turn < fds[next].at[side].turn))
 			next = fd;
-	complete(next);
+	complete(side, next);
+}
+
+/* What is cyclic ends when the buffer goes off, and so does what was on its way */
+static void disable_dac(void)
+{
+	int fd, i;
+
+	for (fd = 0; fd < MAX_FDS; fd++) {
+		struct transfer *t = &fds[fd].at[DAC];
+
+		for (i = 0; t->queued && t->cyclic && i < CYCLES - 1; i++) {
+			complete(DAC, fd);
+			t->queued = true;
+			fake.queued++;
+		}
+		if (t->queued && t->cyclic)
+			complete(DAC, fd);
+		else if (t->queued)
+			signal_fences(DAC, fd, -ECANCELED);
+		fake.queued -= t->queued;
+		t->queued = false;
+	}
+	dac_full = 0;
+	dac_filled = 0;
+}
+
+/* Of the DAC's buffer: is there room for another block? */
+static bool has_room(void)
+{
+	if (dac_enabled && !fake.dac_stall && dac_full == DAC_BLOCKS)
+		dac_full--;
+	return dac_enabled && dac_full < DAC_BLOCKS;
 }
 
 static bool is_ready(int fd)
 {
-	return is(fd, DMABUF) ? !fds[fd].queued :
+	if (is(fd, DMABUF))
+		return !is_queued(fd);
+	return fds[fd].side == DAC ? has_room() :
 	       enabled && !fake.stall && fake.blocks < fake.ahead;
 }
 
@@ -430,9 +589,9 @@ static int look(struct pollfd *p, nfds_t n)
 
 	while (enabled && !fake.stall && fake.blocks < fake.ahead &&
 	       fake.queued > (int)fake.behind)
-		complete_next();
+		complete_next(ADC);
 	for (i = 0; i < n; i++) {
-		p[i].revents = p[i].fd >= 0 && is_ready(p[i].fd) ? POLLIN : 0;
+		p[i].revents = p[i].fd >= 0 && is_ready(p[i].fd) ? p[i].events : 0;
 		ready += p[i].revents != 0;
 	}
 	return ready;
@@ -453,22 +612,32 @@ static void grow_available(void)
 int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 {
 	bool data = enabled && !fake.stall;
+	bool dac = dac_enabled && !fake.dac_stall;
 
 	if (!is(p[0].fd, DMABUF) && !is(p[0].fd, BUFFER))
 		return __real_poll(p, n, timeout);
 	if (!timeout)
 		return look(p, n);
+	if (is(p[0].fd, DMABUF) && fds[p[0].fd].at[DAC].attached &&
+	    !(p[0].events & POLLOUT) && !fds[p[0].fd].at[ADC].attached)
+		mistake("poll for what an output does not wait for");
+	while (is(p[0].fd, DMABUF) && dac && p[0].events & POLLOUT &&
+	       fds[p[0].fd].at[DAC].queued && !fds[p[0].fd].at[DAC].cyclic)
+		complete_next(DAC);
 	if (data && fake.trickle) {
 		fake.trickle--;
 		grow_available();
 		return 0;
 	}
-	while (is(p[0].fd, DMABUF) && data && fds[p[0].fd].queued)
-		complete_next();
+	while (is(p[0].fd, DMABUF) && data && fds[p[0].fd].at[ADC].queued)
+		complete_next(ADC);
 	if (is(p[0].fd, DMABUF))
-		data = !fds[p[0].fd].queued;
+		data = p[0].events & POLLOUT ? !is_queued(p[0].fd) :
+		       !fds[p[0].fd].at[ADC].queued;
+	else if (fds[p[0].fd].side == DAC)
+		data = has_room();
 
-	p[0].revents = data ? POLLIN : 0;
+	p[0].revents = data ? p[0].events : 0;
 	if (data) {
 		p[1].revents = 0;
 		return 1 + (__real_poll(p + 1, n - 1, 0) > 0);
@@ -507,35 +676,18 @@ long __wrap_syscall(long number, long a, long b, long c, long d, long e, long f)
 	return __real_syscall(number, a, b, c, d, e, f);
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-	size_t a = strlen(text), b = strlen(end);
-
-	return a >= b && !strcmp(text + a - b, end);
-}
-
 static uint32_t chosen;	/* register of the FPGA core */
 
-/* What was opened; empty if that cannot be known */
-static void path_of(int fd, char *path, size_t size)
-{
-	char link[64];
-	ssize_t len;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, path, size - 1);
-	path[len > 0 ? len : 0] = '\0';
-}
-
-static bool is_registers(int fd)
+static bool is_registers(int fd, bool *dac)
 {
 	char path[512];
 
 	path_of(fd, path, sizeof(path));
+	*dac = strstr(path, "/iio:device2/");
 	return ends_with(path, "/direct_reg_access");
 }
 
-static ssize_t write_register(const char *text, size_t n)
+static ssize_t write_register(const char *text, size_t n, bool dac)
 {
 	unsigned int reg, val;
 	char line[64];
@@ -543,7 +695,7 @@ static ssize_t write_register(const char *text, size_t n)
 	snprintf(line, sizeof(line), "%.*s", (int)n, text);
 	switch (sscanf(line, "%i %i", (int *)&reg, (int *)&val)) {
 	case 2:
-		if (reg != 0x80000088 || !(val & 4))
+		if (reg != 0x80000088 || !(val & (dac ? 1 : 4)))
 			mistake("write to a register that is not ours");
 		fake.clears++;
 		/* fallthrough */
@@ -554,20 +706,21 @@ static ssize_t write_register(const char *text, size_t n)
 	return err(EINVAL);
 }
 
-static ssize_t read_register(char *buf, size_t n)
+static ssize_t read_register(char *buf, size_t n, bool dac)
 {
 	if (chosen == 0x80000088)
-		return snprintf(buf, n, "0x%X\n", fake.overflow ? 4 : 0);
+		return snprintf(buf, n, "0x%X\n", dac ? fake.underflow : fake.overflow ? 4 : 0);
 	return snprintf(buf, n, "0x%X\n", chosen == 0x80000000 ? 0xa0262 : 0);
 }
 
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
 {
 	uint64_t *frame = buf;
+	bool dac;
 	size_t i;
 
-	if (is_registers(fd))
-		return read_register(buf, n);
+	if (is_registers(fd, &dac))
+		return read_register(buf, n, dac);
 	if (!fake.pagemap)
 		return __real_pread(fd, buf, n, offset);
 	if (++fake.pagemap_looks == fake.pagemap_errno_at)
@@ -577,12 +730,31 @@ ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t offset)
 	return (ssize_t)n;
 }
 
+static void set_dac_room(void);
+
+/* Whoever looks at the room of the DAC finds that time has gone by */
+static bool is_dac_room(int fd)
+{
+	char path[512];
+
+	if (!dac_enabled)
+		return false;
+	path_of(fd, path, sizeof(path));
+	return ends_with(path, "/iio:device2/buffer0/data_available");
+}
+
 ssize_t __wrap_read(int fd, void *buf, size_t n)
 {
 	if (is(fd, COUNTER))
 		return read_counter(fd, buf, n);
+	if (is_dac_room(fd)) {
+		dac_full -= dac_full > 0 && !fake.dac_stall;
+		set_dac_room();
+	}
 	if (!is(fd, BUFFER))
 		return __real_read(fd, buf, n);
+	if (fds[fd].side == DAC)
+		return err(EPERM);
 	if (fake.read_errno)
 		return err(fake.read_errno);
 	if (fake.swapped)
@@ -679,18 +851,80 @@ static bool has_trigger(const char *path)
 	return !file_starts_with(file, '\n');
 }
 
+/* Free room in the DAC's buffer, in bytes, as the kernel's DMA buffers have it */
+static void set_dac_room(void)
+{
+	char path[600], val[24];
+
+	snprintf(path, sizeof(path), "%sdata_available", dac_path);
+	snprintf(val, sizeof(val), "%u\n", (DAC_BLOCKS - dac_full) * 1000);
+	set_file(path, val);
+}
+
+static size_t dac_block_bytes(void)
+{
+	char path[600], text[32] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "%slength", dac_path);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || __real_read(fd, text, sizeof(text) - 1) < 0)
+		abort();
+	__real_close(fd);
+	return strtoul(text, NULL, 10) / DAC_BLOCKS * DAC_SCAN;
+}
+
+/* One block goes to the hardware when it is full, and at once out of it */
+static ssize_t write_samples(const char *buf, size_t n)
+{
+	size_t block = dac_block_bytes(), take, done = 0;
+
+	if (block > sizeof(dac_block))
+		abort();
+	if (!dac_enabled) {
+		mistake("write() to a buffer that is not enabled");
+		return err(EBUSY);
+	}
+	while (done < n) {
+		if (!has_room()) {
+			mistake("write() that has to wait");
+			return err(EAGAIN);
+		}
+		take = n - done < block - dac_filled ? n - done : block - dac_filled;
+		memcpy(dac_block + dac_filled, buf + done, take);
+		dac_filled += take;
+		done += take;
+		if (dac_filled < block)
+			continue;
+		send_out(dac_block, block);
+		dac_filled = 0;
+		dac_full++;
+	}
+	set_dac_room();
+	return (ssize_t)n;
+}
+
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
 {
 	char path[512];
 	struct stat st;
 
+	if (is(fd, BUFFER) && fds[fd].side == DAC)
+		return write_samples(buf, n);
 	path_of(fd, path, sizeof(path));
 	if (ends_with(path, "/direct_reg_access"))
-		return write_register(buf, n);
+		return write_register(buf, n, strstr(path, "/iio:device2/"));
 	if (fake.trigger_errno && ends_with(path, "/trigger0/sampling_frequency"))
 		return refuse(fd, "10", fake.trigger_errno);
 	if (fake.pipe_errno && !fstat(fd, &st) && S_ISFIFO(st.st_mode))
 		return err(fake.pipe_errno);
+	if (ends_with(path, "/iio:device2/buffer0/enable")) {
+		dac_enabled = n && *(const char *)buf == '1';
+		if (!dac_enabled)
+			disable_dac();
+		set_dac_room();
+		return __real_write(fd, buf, n);
+	}
 	if (ends_with(path, "/buffer0/enable")) {
 		bool on = n && *(const char *)buf == '1';
 
@@ -725,7 +959,7 @@ int __wrap_close(int fd)
 		fake.sync_files--;
 	if (is(fd, DMABUF)) {
 		fake.dmabufs--;
-		fake.queued -= fds[fd].queued;
+		fake.queued -= fds[fd].at[ADC].queued + fds[fd].at[DAC].queued;
 	}
 	if (fd >= 0 && fd < MAX_FDS)
 		memset(&fds[fd], 0, sizeof(fds[fd]));
@@ -736,7 +970,7 @@ int __wrap_close(int fd)
 static const char *const tree[][2] = {
 	{ "sys/", NULL }, { "sys/bus/", NULL }, { "sys/bus/iio/", NULL },
 	{ "sys/bus/iio/devices/", NULL },
-	{ "dev/", NULL }, { "dev/iio:device0", "" },
+	{ "dev/", NULL }, { "dev/iio:device0", "" }, { "dev/iio:device2", "" },
 	{ "dev/dma_heap/", NULL }, { "dev/dma_heap/system", "" },
 	{ "dev/dma_heap/reserved", "" }, { "dev/udmabuf", "" },
 	{ "proc/", NULL },
@@ -748,6 +982,15 @@ static const char *const tree[][2] = {
 	{ TRIGGER "sampling_frequency", "10\n" },
 #define DEVICE1 "sys/bus/iio/devices/iio:device1/"
 	{ DEVICE1, NULL }, { DEVICE1 "name", "other\n" },
+#define DEVICE2 "sys/bus/iio/devices/iio:device2/"
+	{ DEVICE2, NULL }, { DEVICE2 "name", "cf-ad9361-dds-core-lpc\n" },
+	{ DEVICE2 "out_voltage_sampling_frequency", "1000000\n" },
+	{ DEVICE2 "buffer0/", NULL }, { DEVICE2 "of_node/", NULL },
+	{ DEVICE2 "buffer0/direction", "out\n" },
+	{ DEVICE2 "buffer0/enable", "0\n" },
+	{ DEVICE2 "buffer0/length", "4096\n" },
+	{ DEVICE2 "buffer0/watermark", "2048\n" },
+	{ DEVICE2 "buffer0/data_available", "0\n" },
 #define DEVICE "sys/bus/iio/devices/iio:device0/"
 	{ DEVICE, NULL }, { DEVICE "name", "cf-ad9361-lpc\n" },
 	{ DEVICE "label", "adc-label\n" }, { DEVICE "sampling_frequency", "1000000\n" },
@@ -764,20 +1007,21 @@ static const char *const tree[][2] = {
 };
 
 /* Elements of a scan, as many as the device is to have and no other from before */
-static void channel_tree(const char *dir)
+static void channel_tree(const char *dir, enum side side)
 {
-	unsigned int n = fake.channels ? fake.channels : 4, i, k;
+	unsigned int n = fake.channels && side == ADC ? fake.channels : 4, i, k;
 	static const char *const files[] = { "en", "index", "type" };
+	const char *buffer = side == DAC ? DEVICE2 "buffer0" : DEVICE "buffer0";
 	char path[512], name[16], val[32];
 
 	for (i = 0; i <= MAX_CHANNELS; i++) {
 		bool timestamp = i == MAX_CHANNELS;
-		bool there = timestamp ? fake.timestamp : i < n;
+		bool there = timestamp ? fake.timestamp && side == ADC : i < n;
 
 		snprintf(name, sizeof(name), timestamp ? "timestamp" : "voltage%u", i);
 		for (k = 0; k < 3; k++) {
-			snprintf(path, sizeof(path), "%s/" DEVICE "buffer0/in_%s_%s", dir,
-				 name, files[k]);
+			snprintf(path, sizeof(path), "%s/%s/%s_%s_%s", dir, buffer,
+				 side == DAC ? "out" : "in", name, files[k]);
 			snprintf(val, sizeof(val), "%u\n", k ? i : 0);
 			if (k == 2)
 				strcpy(val, timestamp ? "le:s64/64>>0\n" : "le:s16/16>>0\n");
@@ -787,24 +1031,25 @@ static void channel_tree(const char *dir)
 				unlink(path);
 		}
 	}
-	snprintf(path, sizeof(path), "%s/" DEVICE "buffer0/length_align_bytes", dir);
+	snprintf(path, sizeof(path), "%s/%s/length_align_bytes", dir, buffer);
 	snprintf(val, sizeof(val), "%u\n", fake.align ? fake.align : 8);
 	set_file(path, val);
 }
 
 /* A word with its 0, and another one in front of the one that counts */
-static int core_tree(const char *dir)
+static int core_tree(const char *dir, const char *id)
 {
-	static const char words[] = "vendor,adc\0adi,axi-adc-10.0.a";
-	static const char *const dirs[] = {
-		"sys/kernel/", "sys/kernel/debug/", "sys/kernel/debug/iio/",
-		"sys/kernel/debug/iio/iio:device0/",
+	static const char words[] = "vendor,converter\0adi,axi-ad9361";
+	char own[64];
+	const char *const dirs[] = {
+		"sys/kernel/", "sys/kernel/debug/", "sys/kernel/debug/iio/", own,
 	};
 	char path[512];
 	size_t i;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/" DEVICE "of_node/compatible", dir);
+	snprintf(own, sizeof(own), "sys/kernel/debug/iio/%s/", id);
+	snprintf(path, sizeof(path), "%s/sys/bus/iio/devices/%s/of_node/compatible", dir, id);
 	if (!fake.core)
 		return unlink(path) && errno != ENOENT ? -errno : 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -818,8 +1063,7 @@ static int core_tree(const char *dir)
 	}
 	if (fake.no_debugfs)
 		return 0;
-	snprintf(path, sizeof(path), "%s/sys/kernel/debug/iio/iio:device0/direct_reg_access",
-		 dir);
+	snprintf(path, sizeof(path), "%s/%sdirect_reg_access", dir, own);
 	set_file(path, "");
 	return 0;
 }
@@ -868,6 +1112,7 @@ static int make_tree(const char *dir)
 
 	snprintf(enable_path, sizeof(enable_path), "%s/" DEVICE "buffer0/enable",
 		 dir);
+	snprintf(dac_path, sizeof(dac_path), "%s/" DEVICE2 "buffer0/", dir);
 	for (i = 0; i < sizeof(tree) / sizeof(tree[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, tree[i][0]);
 		if (tree[i][1])
@@ -875,8 +1120,9 @@ static int make_tree(const char *dir)
 		else if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
-	channel_tree(dir);
-	return core_tree(dir);
+	channel_tree(dir, ADC);
+	channel_tree(dir, DAC);
+	return core_tree(dir, "iio:device0") ?: core_tree(dir, "iio:device2");
 }
 
 int fake_tree(const char *dir)
@@ -922,7 +1168,8 @@ int fake_parse(const char *text)
 		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),
 		KNOB(late), KNOB(no_sync_file), KNOB(core), KNOB(overflow),
 		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
-		KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
+		KNOB(dac_stall), KNOB(dac_fail_at), KNOB(dac_fail_errno), KNOB(no_cyclic),
+		KNOB(underflow), KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
 		KNOB(hz_step), KNOB(fixed_hz), KNOB(twins), KNOB(read_only), KNOB(no_node),
 		KNOB(no_memory_nodes), KNOB(no_debugfs), KNOB(gone_at), KNOB(toggle_at),
 	};

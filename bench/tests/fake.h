@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A kernel with one IIO device, in this process: the system calls of the
+ * A kernel with an ADC and a DAC, in this process: the system calls of the
  * program are wrapped by the linker. Files of sysfs are files of a directory.
  * It counts what a real kernel could only suffer.
  */
@@ -68,6 +68,11 @@ struct fake {
 	bool no_memory_nodes;	/* and the same of what DMABUFs come from */
 	uint64_t gone_at;	/* with this block the device goes away */
 	uint64_t toggle_at;	/* or another process switches it off and on */
+	bool dac_stall;		/* the DAC sends nothing */
+	uint64_t dac_fail_at;	/* this block of it is not sent ... */
+	int dac_fail_errno;	/* ... and that is what its fence says */
+	bool no_cyclic;		/* its engine cannot repeat a block */
+	bool underflow;		/* its bit is set again at once */
 
 	/* what was seen */
 	int attached;		/* now */
@@ -85,6 +90,10 @@ struct fake {
 	int mistakes;		/* of the caller; printed to standard error */
 	int pagemap_looks;
 	uint64_t blocks;	/* that were delivered */
+	uint64_t sent;		/* blocks that the DAC has sent, cyclic ones once a round */
+	uint64_t sent_bytes;
+	int jumps;		/* of the counter in what was sent */
+	int fence_waits;	/* of ENQUEUE, for the other device */
 };
 
 extern struct fake fake;

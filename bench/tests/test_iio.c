@@ -97,8 +97,16 @@ static void device_without_buffer(void)
 static void output_buffer(void)
 {
 	fresh();
-	CHECK_EQ(iio_find(&dev, root, "iio:device0", 1), ST_USAGE);
-	CHECK_HAS(fail_text(), "output is not supported yet");
+	CHECK(!dev.output);
+	CHECK_EQ(find("cf-ad9361-dds-core-lpc"), 0);
+	CHECK(dev.output);
+	CHECK_EQ(dev.nchan, 4);
+	CHECK_STR(dev.chan[3].id, "voltage3");
+	CHECK_EQ(iio_rate(&dev), 1000000);
+	CHECK_EQ(iio_select(&dev, (char *[]){ (char *)"out_voltage1" }, 1), 0);
+	CHECK_EQ(dev.scan_bytes, 2);
+	CHECK_EQ(iio_select(&dev, (char *[]){ (char *)"in_voltage2" }, 1), ST_FAIL);
+	CHECK_HAS(fail_text(), "no output channel");
 }
 
 static void no_iio_at_all(void)

@@ -172,8 +172,8 @@ static void refusals(void)
 		const char *line, *word;
 	} bad[] = {
 		{ "x", "device" },
-		{ "x -w dev", "not supported yet" },
-		{ "x -c dev", "cyclic" },
+		{ "x -w --verify dev", "--counter" },
+		{ "x -c dev", "add -w" },
 		{ "x -u ip:1.2.3.4 dev", "local:" },
 		{ "x -b 0 dev", "-b" },
 		{ "x -b -1 dev", "-b" },

@@ -18,7 +18,7 @@ static struct result r;
 static struct max_rate found;
 
 /* A source that is good up to a rate, and knows only multiples of a step */
-struct source {
+struct converter {
 	uint64_t good_to;
 	uint64_t bad_from, bad_to;	/* a hole in that */
 	uint64_t step;
@@ -29,7 +29,7 @@ struct source {
 
 static int trial(void *arg, uint64_t hz, uint64_t *actual, bool *good)
 {
-	struct source *s = arg;
+	struct converter *s = arg;
 
 	if (++s->trials == s->fail_at)
 		return fail(ST_FAIL, "the source broke");
@@ -40,7 +40,7 @@ static int trial(void *arg, uint64_t hz, uint64_t *actual, bool *good)
 	return 0;
 }
 
-static uint64_t search(struct source *s, uint64_t min, uint64_t max,
+static uint64_t search(struct converter *s, uint64_t min, uint64_t max,
 		       unsigned int percent)
 {
 	uint64_t best = 4711;
@@ -51,7 +51,7 @@ static uint64_t search(struct source *s, uint64_t min, uint64_t max,
 
 static void top_is_good(void)
 {
-	struct source s = { .good_to = 61440000 };
+	struct converter s = { .good_to = 61440000 };
 
 	/* And three below it */
 	CHECK_EQ(search(&s, 1, 61440000, 1), 61440000);
@@ -61,10 +61,10 @@ static void top_is_good(void)
 /* Bad at a rate, and good again above: not above, then */
 static void holes(void)
 {
-	struct source s = {
+	struct converter s = {
 		.good_to = 31000000, .bad_from = 22000000, .bad_to = 27500000,
 	};
-	struct source top = {
+	struct converter top = {
 		.good_to = 61440000, .bad_from = 1000000, .bad_to = 50000000,
 	};
 	uint64_t best = search(&s, 1, 61440000, 1);
@@ -79,7 +79,7 @@ static void any_rate_to_one_percent(void)
 	uint64_t good_to;
 
 	for (good_to = 1000; good_to < 61440000; good_to = good_to * 9 / 8) {
-		struct source s = { .good_to = good_to };
+		struct converter s = { .good_to = good_to };
 		uint64_t best = search(&s, 1, 61440000, 1);
 
 		CHECK(best <= good_to);
@@ -90,8 +90,8 @@ static void any_rate_to_one_percent(void)
 
 static void coarser_takes_fewer_trials(void)
 {
-	struct source fine = { .good_to = 50000000 };
-	struct source coarse = { .good_to = 50000000 };
+	struct converter fine = { .good_to = 50000000 };
+	struct converter coarse = { .good_to = 50000000 };
 	uint64_t best;
 
 	search(&fine, 1, 61440000, 1);
@@ -108,7 +108,7 @@ static void exact(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(good_to) / sizeof(good_to[0]); i++) {
-		struct source s = { .good_to = good_to[i] };
+		struct converter s = { .good_to = good_to[i] };
 
 		CHECK_EQ(search(&s, 1, INT32_MAX, 0), good_to[i]);
 		CHECK(s.trials <= 64);
@@ -117,7 +117,7 @@ static void exact(void)
 
 static void nothing_is_good(void)
 {
-	struct source s = { .good_to = 0 };
+	struct converter s = { .good_to = 0 };
 
 	CHECK_EQ(search(&s, 60000, 61440000, 1), 0);
 	CHECK(s.last >= 60000);
@@ -126,7 +126,7 @@ static void nothing_is_good(void)
 
 static void good_only_below_the_least(void)
 {
-	struct source s = { .good_to = 50000 };
+	struct converter s = { .good_to = 50000 };
 
 	CHECK_EQ(search(&s, 60000, 61440000, 1), 0);
 }
@@ -138,7 +138,7 @@ static void steps_of_the_device(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		struct source s = { .good_to = 20000000, .step = steps[i] };
+		struct converter s = { .good_to = 20000000, .step = steps[i] };
 		uint64_t best = search(&s, 1, 61440000, 1);
 
 		CHECK(best <= 20000000);
@@ -149,7 +149,7 @@ static void steps_of_the_device(void)
 
 static void device_that_lowers_the_top(void)
 {
-	struct source s = { .good_to = 61440000, .step = 1000000 };
+	struct converter s = { .good_to = 61440000, .step = 1000000 };
 
 	/* 61.44 becomes 61, which is the answer */
 	CHECK_EQ(search(&s, 1, 61440000, 1), 61000000);
@@ -158,7 +158,7 @@ static void device_that_lowers_the_top(void)
 
 static void tiny_ranges(void)
 {
-	struct source s = { .good_to = 1 };
+	struct converter s = { .good_to = 1 };
 
 	CHECK_EQ(search(&s, 1, 1, 1), 1);
 	CHECK_EQ(search(&s, 1, 2, 1), 1);
@@ -172,7 +172,7 @@ static void failure_ends_the_search(void)
 	unsigned int at;
 
 	for (at = 1; at <= 3; at++) {
-		struct source s = { .good_to = 1000, .fail_at = at };
+		struct converter s = { .good_to = 1000, .fail_at = at };
 		uint64_t best;
 
 		fail_clear();
