@@ -245,7 +245,7 @@ static void cyclic_by_hand(void)
 	fresh();
 	cfg.cyclic = true;
 	cfg.samples = 0;
-	cfg.duration_ns = 5000000;
+	cfg.duration_ns = 100000000;
 	CHECK_EQ(go(TR_FILEIO), 0);
 	CHECK_EQ(r.repeated, 0);
 	CHECK(r.blocks > 4);
@@ -262,7 +262,7 @@ static void cyclic_of_a_short_period(void)
 	for (i = 0; i < 2; i++) {
 		fresh();
 		cfg.cyclic = true;
-		cfg.duration_ns = 5000000;
+		cfg.duration_ns = 100000000;
 		CHECK_EQ(stream(transports[i], 1000), 0);
 		if (transports[i] == TR_DMABUF)
 			CHECK_EQ(fake.sent_bytes, 3 * 1000);
