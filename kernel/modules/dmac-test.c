@@ -137,17 +137,19 @@ static __printf(2, 3) void tell(struct dmac_test *t, const char *format, ...)
 	va_end(args);
 }
 
-#define EXPECT(t, condition)						\
-	({								\
-		bool _ok = (condition);					\
-									\
-		if (!_ok) {						\
-			(t)->failed = true;				\
-			tell(t, "# %s:%d: not %s\n", __func__,		\
-			     __LINE__, #condition);			\
-		}							\
-		_ok;							\
-	})
+static bool expect(struct dmac_test *t, bool ok, const char *func,
+		   unsigned int line, const char *what)
+{
+	if (!ok) {
+		t->failed = true;
+		tell(t, "# %s:%u: not %s\n", func, line, what);
+	}
+
+	return ok;
+}
+
+#define EXPECT(t, condition) \
+	expect(t, condition, __func__, __LINE__, #condition)
 
 static void lever(struct dmac_test *t, unsigned int reg, u32 val)
 {
@@ -487,7 +489,7 @@ static void vecs_after_a_stop(struct dmac_test *t)
 	expect_nothing(t);
 	submit(t, desc);
 	dma_async_issue_pending(t->chan);
-	udelay(20);
+	usleep_range(20, 30);
 	EXPECT(t, !dmaengine_terminate_sync(t->chan));
 	EXPECT(t, !atomic_read(&t->callbacks));
 	poison(t);
@@ -565,10 +567,10 @@ static void ring(struct dmac_test *t, size_t len, size_t period, bool callback)
 	dma_async_issue_pending(t->chan);
 	EXPECT(t, !read_poll_timeout(counter, pos, pos - begin > 3 * len, 10,
 				     WAIT_US, false, t, CONTROL_POSITION));
+	EXPECT(t, !callback || (wait_for_end(t) && wait_for_end(t)));
 	EXPECT(t, !dmaengine_terminate_sync(t->chan));
 	pos = counter(t, CONTROL_POSITION);
-	EXPECT(t, callback ? atomic_read(&t->callbacks) >= 2 :
-			     !atomic_read(&t->callbacks));
+	EXPECT(t, callback || !atomic_read(&t->callbacks));
 	EXPECT(t, atomic_read(&t->callbacks) <= div64_u64(pos - begin, period));
 	expect_ring(t, len);
 }
@@ -770,7 +772,7 @@ static void early_end_before_another(struct dmac_test *t)
 /* Memory takes nothing: told to stop, the hardware does not, and keeps what it has. */
 static void stop_that_does_not_come(struct dmac_test *t)
 {
-	const struct piece piece = { 0, 0x10000 };
+	const struct piece piece = { 0, MEM_SIZE };
 	struct dma_async_tx_descriptor *desc, *next;
 	struct dma_tx_state state;
 	dma_cookie_t cookie;
@@ -784,9 +786,9 @@ static void stop_that_does_not_come(struct dmac_test *t)
 	expect_nothing(t);
 	cookie = submit(t, desc);
 	dma_async_issue_pending(t->chan);
-	udelay(10);
+	usleep_range(10, 20);
 	lever(t, CONTROL_RX_STALL, 1);
-	udelay(10);
+	usleep_range(10, 20);
 	EXPECT(t, dmaengine_terminate_sync(t->chan) == -ETIMEDOUT);
 	EXPECT(t, dmaengine_tx_status(t->chan, cookie, &state) == DMA_IN_PROGRESS);
 
@@ -798,7 +800,7 @@ static void stop_that_does_not_come(struct dmac_test *t)
 	EXPECT(t, !atomic_read(&t->callbacks));
 
 	lever(t, CONTROL_RX_STALL, 0);
-	udelay(10);
+	usleep_range(10, 20);
 	EXPECT(t, !dmaengine_terminate_sync(t->chan));
 	EXPECT(t, !atomic_read(&t->callbacks));
 	memcpy(t->want, t->mem, MEM_SIZE);
