@@ -313,7 +313,7 @@ static uint32_t ctrl_read(struct fmcomms2 *b, uint32_t off, uint64_t now)
     case FMC2_ID:
         return FMC2_ID_MAGIC;
     case FMC2_VERSION:
-        return FMC2_VERSION_1_1;
+        return FMC2_VERSION_1_2;
     case FMC2_CHANNELS:
         return AXI_CHANNELS;
     case FMC2_MAX_RATE:
@@ -349,6 +349,10 @@ static uint32_t ctrl_read(struct fmcomms2 *b, uint32_t off, uint64_t now)
         return rx->bus_errors;
     case FMC2_TX_BUS_ERRORS:
         return tx->bus_errors;
+    case FMC2_RX_STALL:
+        return rx->e.stalled;
+    case FMC2_TX_STALL:
+        return tx->e.stalled;
     case FMC2_TX_UNDERFLOWS:
         return b->dac.tx.underflows;
     case FMC2_OFFENCES:
@@ -386,6 +390,12 @@ static void ctrl_write(struct fmcomms2 *b, uint32_t off, uint32_t value, uint64_
         break;
     case FMC2_TX_FAULT:
         fmcomms2_fault(b, FMCOMMS2_TX, value, now);
+        break;
+    case FMC2_RX_STALL:
+        axi_dmac_stall(&b->dmac[FMCOMMS2_RX], value & 1, now);
+        break;
+    case FMC2_TX_STALL:
+        axi_dmac_stall(&b->dmac[FMCOMMS2_TX], value & 1, now);
         break;
     case FMC2_SCRATCH:
     case FMC2_RX_EARLY_BYTES:

@@ -27,7 +27,7 @@
 #define FMC2_ID                 0x00
 #define   FMC2_ID_MAGIC           0x464d4332u   /* "FMC2" */
 #define FMC2_VERSION            0x04
-#define   FMC2_VERSION_1_1        0x00010100u
+#define   FMC2_VERSION_1_2        0x00010200u
 #define FMC2_SCRATCH            0x08
 #define FMC2_CHANNELS           0x0c
 #define FMC2_RATE               0x10
@@ -53,11 +53,13 @@
 #define FMC2_RX_TRANSFERS       0x50
 #define FMC2_RX_BUS_ERRORS      0x54
 #define FMC2_RX_HOLD            0x58
+#define FMC2_RX_STALL           0x5c
 #define FMC2_TX_FAULT           0x60
 #define FMC2_TX_EARLY_BYTES     0x64
 #define FMC2_TX_LATE_NS         0x68
 #define FMC2_TX_TRANSFERS       0x70
 #define FMC2_TX_BUS_ERRORS      0x74
+#define FMC2_TX_STALL           0x7c
 #define FMC2_TX_BYTES           0x80
 #define FMC2_TX_BYTES_HIGH      0x84
 #define FMC2_TX_HASH            0x88

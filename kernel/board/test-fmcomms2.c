@@ -379,7 +379,7 @@ static void control_registers(void)
 {
     /* Without the registers that do something when written: those have tests of their own */
     static const struct reg_row rows[] = {
-        { FMC2_ID, FMC2_ID_MAGIC, 0 }, { FMC2_VERSION, FMC2_VERSION_1_1, 0 }, { FMC2_SCRATCH, 0, UINT32_MAX },
+        { FMC2_ID, FMC2_ID_MAGIC, 0 }, { FMC2_VERSION, FMC2_VERSION_1_2, 0 }, { FMC2_SCRATCH, 0, UINT32_MAX },
         { FMC2_CHANNELS, 4, 0 }, { FMC2_RATE, RATE, UINT32_MAX }, { FMC2_MAX_RATE, 61440000, 0 },
         { FMC2_PATTERN, 0, 0 }, { FMC2_FIFO_DEPTH, 1024, 0 }, { FMC2_RX_EARLY_BYTES, 0, UINT32_MAX },
         { FMC2_RX_LATE_NS, 1000000, UINT32_MAX }, { FMC2_RX_OVERFLOW_BYTES, 4096, UINT32_MAX },
@@ -802,6 +802,30 @@ static void hold_is_kept(void)
     finish(FMCOMMS2_RX_DMAC);
     EXPECT(counts(0, 8000));
     EXPECT_EQ(word(0), 0);
+}
+
+/* Told to stop while memory takes nothing, the core is at rest when that is over, and not before. */
+static void stall_keeps_the_core_from_stopping(void)
+{
+    setup(RATE);
+    bring_up_adc(0xf);
+    start_dma(FMCOMMS2_RX_DMAC);
+    submit(FMCOMMS2_RX_DMAC, 0, 0x10000);
+    step(10000);
+    wr(FMCOMMS2_CTRL, FMC2_RX_STALL, 1);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_RX_STALL), 1);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_TX_STALL), 0);
+    step(2000);
+    wr(FMCOMMS2_RX_DMAC, AXI_DMAC_CTRL, 0);
+    step(1000000000);
+    EXPECT((rd(FMCOMMS2_RX_DMAC, AXI_DMAC_DBG_STATUS) & AXI_DMAC_DBG_STATE) != AXI_DMAC_DBG_AT_REST);
+    wr(FMCOMMS2_CTRL, FMC2_RX_STALL, 0);
+    step(10000);
+    EXPECT_EQ(rd(FMCOMMS2_RX_DMAC, AXI_DMAC_DBG_STATUS) & AXI_DMAC_DBG_STATE, AXI_DMAC_DBG_AT_REST);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_OFFENCES), 0);
+    start_dma(FMCOMMS2_RX_DMAC);
+    capture(0, 0x1000);
+    EXPECT(counts(0, 0x1000));
 }
 
 static void unlimited_never_loses(void)
@@ -1346,8 +1370,8 @@ int main(void)
         T(short_idle_loses_everything), T(idle_dma_overflows), T(every_gap_is_its_own), T(loss_is_whole_beats),
         T(losses_are_of_a_run), T(stop_in_a_transfer), T(sets_of_channels), T(no_channels_no_data),
         T(three_channels_2022), T(three_channels_2023), T(three_channels_in_whole_scans),
-        T(rate_change_keeps_the_stream), T(hold_loses_nothing), T(hold_is_kept), T(unlimited_never_loses),
-        T(core_in_reset_is_silent), T(board_reset), T(pn9_on_channel_0), T(pn_monitor), T(bist_pattern),
+        T(rate_change_keeps_the_stream), T(hold_loses_nothing), T(hold_is_kept),
+        T(stall_keeps_the_core_from_stopping), T(unlimited_never_loses), T(core_in_reset_is_silent), T(board_reset), T(pn9_on_channel_0), T(pn_monitor), T(bist_pattern),
         T(fault_overflow), T(faults_are_taken_once), T(faults_can_be_taken_back), T(fault_hang_shows_until_abort),
         T(fault_spurious), T(transmit), T(transmit_at_line_rate), T(transmit_gap), T(transmit_twice),
         T(transmit_without_rate), T(transmit_needs_the_channel), T(transmit_cyclic), T(both_directions),

@@ -40,11 +40,13 @@
 #define BOARD_REG_RX_TRANSFERS		0x50
 #define BOARD_REG_RX_BUS_ERRORS		0x54
 #define BOARD_REG_RX_HOLD		0x58
+#define BOARD_REG_RX_STALL		0x5c
 #define BOARD_REG_TX_FAULT		0x60
 #define BOARD_REG_TX_EARLY_BYTES	0x64
 #define BOARD_REG_TX_LATE_NS		0x68
 #define BOARD_REG_TX_TRANSFERS		0x70
 #define BOARD_REG_TX_BUS_ERRORS		0x74
+#define BOARD_REG_TX_STALL		0x7c
 #define BOARD_REG_TX_BYTES		0x80
 #define BOARD_REG_TX_HASH		0x88
 #define BOARD_REG_TX_UNDERFLOWS		0x90
@@ -84,6 +86,7 @@ static const struct {
 	{ "rx_late_ns", BOARD_REG_RX_LATE_NS, .writable = true },
 	{ "rx_overflow_bytes", BOARD_REG_RX_OVERFLOW_BYTES, .writable = true },
 	{ "rx_hold", BOARD_REG_RX_HOLD, .writable = true },
+	{ "rx_stall", BOARD_REG_RX_STALL, .writable = true },
 	{ "rx_transfers", BOARD_REG_RX_TRANSFERS },
 	{ "rx_bus_errors", BOARD_REG_RX_BUS_ERRORS },
 	{ "tx_fault", BOARD_REG_TX_FAULT, .writable = true },
@@ -91,6 +94,7 @@ static const struct {
 	{ "tx_late_ns", BOARD_REG_TX_LATE_NS, .writable = true },
 	{ "tx_transfers", BOARD_REG_TX_TRANSFERS },
 	{ "tx_bus_errors", BOARD_REG_TX_BUS_ERRORS },
+	{ "tx_stall", BOARD_REG_TX_STALL, .writable = true },
 	{ "tx_bytes", BOARD_REG_TX_BYTES, .wide = true },
 	{ "tx_hash", BOARD_REG_TX_HASH, .wide = true },
 	{ "tx_underflows", BOARD_REG_TX_UNDERFLOWS },

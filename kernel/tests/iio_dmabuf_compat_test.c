@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Programs that rely on what mainline's interface does, v6.11 to v7.3, without having been
- * written for ours. Each of them passes there as well, except where the test says what
- * mainline makes of it.
+ * Programs that rely on what mainline's interface does. ci/check mainline-programs runs them
+ * on mainline's 6.12, where each of them passes as well.
  */
 #include "iio_test_bufs.h"
 
@@ -154,7 +153,7 @@ TEST_F(program, attaches_for_each_transfer)
 	}
 }
 
-/* Two devices would be more than the board has: two buffers of one. */
+/* Between two devices, if the board had them: here between two blocks of one. */
 TEST_F(program, passes_a_block_on_by_sync_file)
 {
 	struct bufs *b = &self->b;

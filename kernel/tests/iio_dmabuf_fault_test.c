@@ -421,6 +421,115 @@ TEST_F(fault, transfer_that_cannot_be_stopped_stays_pending)
 	close(fence);
 }
 
+/* Nothing else may ever tell how such a transfer ends. */
+TEST_F(fault, detach_stops_what_could_not_be_stopped)
+{
+	int fence[2];
+
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	fence[0] = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
+	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[1]));
+	fence[1] = fence_export(&self->blk[1]);
+	ASSERT_GE(fence[1], 0);
+
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, dut_disable(&self->dut));
+	ASSERT_EQ(0, fence_status(fence[0]));
+	test_cmd_detach(self->dut.fd, self->blk[0].fd);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence[0], WAIT_MS));
+	EXPECT_EQ(-ECANCELED, fence_wait(fence[1], WAIT_MS));
+
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &self->blk[1]);
+	close(fence[0]);
+	close(fence[1]);
+}
+
+/* The same in the driver of real hardware: its memory does not take what is under way. */
+FIXTURE(stuck_memory) {
+	struct iio_dut dut;
+	struct block blk[2];
+	int fence[2];
+};
+
+FIXTURE_SETUP(stuck_memory)
+{
+	int i;
+
+	dut_setup(_metadata, &self->dut, NEED_DMABUF | NEED_STALL | NEED_BUFINFO);
+	if (self->dut.faults || access(BOARD_DIR "rx_stall", W_OK))
+		SKIP_SETUP("only the memory of the emulated board can be stuck");
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, block_alloc(&self->blk[i], SIZE));
+		test_cmd_attach(self->dut.fd, self->blk[i].fd);
+	}
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	ASSERT_EQ(0, board_set("rx_stall", 1));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
+		self->fence[i] = fence_export(&self->blk[i]);
+		ASSERT_GE(self->fence[i], 0);
+	}
+	/* Until there are bursts that want to go to memory */
+	usleep(1000);
+	ASSERT_EQ(0, dut_disable(&self->dut));
+}
+
+FIXTURE_TEARDOWN(stuck_memory)
+{
+	int i;
+
+	dut_teardown(_metadata, &self->dut);
+	for (i = 0; i < 2; i++) {
+		close(self->fence[i]);
+		block_free(&self->blk[i]);
+	}
+}
+
+TEST_F(stuck_memory, blocks_stay_pending)
+{
+	EXPECT_EQ(0, fence_wait(self->fence[0], QUIET_MS));
+	EXPECT_EQ(0, fence_status(self->fence[1]));
+	dut_nonblock(&self->dut, true);
+	test_err_enqueue(EAGAIN, self->dut.fd, self->blk[0].fd, SIZE);
+}
+
+TEST_F(stuck_memory, blocks_stay_mapped)
+{
+	test_cmd_detach(self->dut.fd, self->blk[0].fd);
+	block_free(&self->blk[0]);
+	usleep(QUIET_MS * 1000);
+	EXPECT_TRUE(block_alive(&self->blk[0]));
+	EXPECT_EQ(0, fence_status(self->fence[0]));
+
+	board_set("rx_stall", 0);
+	test_cmd_detach(self->dut.fd, self->blk[1].fd);
+	EXPECT_EQ(-ECANCELED, fence_wait(self->fence[0], WAIT_MS));
+	EXPECT_EQ(-ECANCELED, fence_wait(self->fence[1], WAIT_MS));
+	EXPECT_TRUE(wait_until(!block_alive(&self->blk[0]), WAIT_MS));
+}
+
+TEST_F(stuck_memory, next_disable_stops_it)
+{
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	EXPECT_EQ(0, fence_status(self->fence[0]));
+	board_set("rx_stall", 0);
+	ASSERT_EQ(0, dut_disable(&self->dut));
+	EXPECT_EQ(-ECANCELED, fence_wait(self->fence[0], WAIT_MS));
+	EXPECT_EQ(-ECANCELED, fence_wait(self->fence[1], WAIT_MS));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &self->blk[0]);
+}
+
+TEST_F(stuck_memory, close_stops_it)
+{
+	board_set("rx_stall", 0);
+	dut_close_fd(&self->dut);
+	EXPECT_EQ(-ECANCELED, fence_wait(self->fence[0], WAIT_MS));
+	EXPECT_EQ(-ECANCELED, fence_wait(self->fence[1], WAIT_MS));
+}
+
 FIXTURE(read_fault) {
 	struct iio_dut dut;
 };

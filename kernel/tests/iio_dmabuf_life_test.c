@@ -1305,6 +1305,31 @@ TEST_F(unbind, waits_for_a_reader_in_the_driver)
 	adc_set("slow_flush_ms", 0);
 }
 
+/* The removal waits for the transfer, which would never end by itself. */
+TEST_F(unbind, stops_what_could_not_be_stopped)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+	int fence;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	attach_all(_metadata, b);
+	fence = stall(_metadata, b, 0);
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	self->old = b->dut;
+	sleeper_start(&s, unbind_device, b);
+	EXPECT_TRUE(sleeper_join(&s, WAIT_MS)) {
+		dut_stall(&b->dut, 0);
+		sleeper_join(&s, WAIT_MS);
+	}
+	self->unbound = true;
+	b->dut.fd = -1;
+	EXPECT_EQ(-ENODEV, fence_wait(fence, WAIT_MS));
+	close(fence);
+}
+
 TEST_F(unbind, wakes_enqueue_that_waits_for_its_own_transfer)
 {
 	struct bufs *b = &self->b;

@@ -1276,6 +1276,7 @@ TEST_F(enqueue_behind_queued, works_once_that_has_ended)
 FIXTURE(enqueue_restless) {
 	struct bufs bufs;
 	int timeline;
+	unsigned int every_us;	/* a fence signals */
 	volatile bool stop;
 	volatile unsigned int added, signalled;
 	pthread_t add, signal;
@@ -1316,7 +1317,7 @@ static void *signal_fences(void *arg)
 	FIXTURE_DATA(enqueue_restless) *self = arg;
 
 	while (!self->stop) {
-		usleep(2000);
+		usleep(self->every_us);
 		if (self->signalled < self->added) {
 			sw_sync_inc(self->timeline, 1);
 			self->signalled++;
@@ -1331,6 +1332,7 @@ FIXTURE_SETUP(enqueue_restless)
 	struct bufs *b = &self->bufs;
 
 	bufs_setup(_metadata, b, 0);
+	self->every_us = 2000;
 	self->timeline = sw_sync_open();
 	if (self->timeline < 0)
 		SKIP_SETUP("no CONFIG_SW_SYNC");
@@ -1351,16 +1353,22 @@ FIXTURE_TEARDOWN(enqueue_restless)
 	bufs_teardown(_metadata, &self->bufs);
 }
 
+static void start_fences(struct __test_metadata *_metadata,
+			 FIXTURE_DATA(enqueue_restless) *self)
+{
+	ASSERT_EQ(0, pthread_create(&self->add, NULL, add_fences, self));
+	ASSERT_TRUE(wait_until(self->added == AHEAD, WAIT_MS));
+	ASSERT_EQ(0, pthread_create(&self->signal, NULL, signal_fences, self));
+	ASSERT_TRUE(wait_until(self->signalled > 2, WAIT_MS));
+}
+
 TEST_F(enqueue_restless, gets_its_turn)
 {
 	struct bufs *b = &self->bufs;
 	struct sleeper s;
 	int i;
 
-	ASSERT_EQ(0, pthread_create(&self->add, NULL, add_fences, self));
-	ASSERT_TRUE(wait_until(self->added == AHEAD, WAIT_MS));
-	ASSERT_EQ(0, pthread_create(&self->signal, NULL, signal_fences, self));
-	ASSERT_TRUE(wait_until(self->signalled > 2, WAIT_MS));
+	start_fences(_metadata, self);
 	for (i = 0; i < 5; i++) {
 		sleeper_start(&s, enqueue_a, b);
 		ASSERT_TRUE(sleeper_join(&s, AT_ONCE_MS));
@@ -1369,6 +1377,33 @@ TEST_F(enqueue_restless, gets_its_turn)
 		}
 	}
 	EXPECT_LT(5, self->signalled);
+}
+
+/*
+ * Who always has more ahead than ENQUEUE waits for with the reservation lock held keeps it
+ * out. The lock is held for that long, and not for all of the five seconds.
+ */
+TEST_F(enqueue_restless, locks_for_a_tenth_of_a_second_only)
+{
+	struct bufs *b = &self->bufs;
+	uint64_t start, longest = 0;
+	struct sleeper s;
+
+	self->every_us = 40000;
+	start_fences(_metadata, self);
+	sleeper_start(&s, enqueue_a, b);
+	while (!s.done) {
+		start = now_ms();
+		block_wait(&b->a, 0);	/* takes the lock */
+		if (now_ms() - start > longest)
+			longest = now_ms() - start;
+		usleep(1000);
+	}
+	ASSERT_TRUE(sleeper_join(&s, 0));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EBUSY, s.err);
+	EXPECT_LE(50, longest);
+	EXPECT_GT(1000, longest);
 }
 
 /* As long as mainline waits, and no longer */

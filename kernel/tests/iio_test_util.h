@@ -238,6 +238,7 @@ static inline void board_reset(void)
 {
 	board_set("rx_fault", 0);
 	board_set("rx_hold", 0);
+	board_set("rx_stall", 0);
 }
 
 /* --------------------------------------------- faults of the dummy exporter */
