@@ -21,6 +21,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 
+#include "compat.h"
 #include "dma-dummy.h"
 
 /* A scan of all channels must stay below what the DMA controller can do. */
@@ -60,16 +61,15 @@ static int adc_dummy_write_raw(struct iio_dev *indio_dev,
 			       int val, int val2, long mask)
 {
 	struct adc_dummy *adc = iio_priv(indio_dev);
-	int ret;
+	int ret = 0;
 
 	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
 		return -EINVAL;
 	if (val < 0 || val2 || val > ADC_DUMMY_MAX_FREQUENCY)
 		return -EINVAL;
 
-	ret = iio_device_claim_direct_mode(indio_dev);
-	if (ret)
-		return ret;
+	if (!iio_device_claim_direct(indio_dev))
+		return -EBUSY;
 
 	/* Otherwise the rate depends on the channels and waits until they are known. */
 	if (!val)
@@ -77,7 +77,7 @@ static int adc_dummy_write_raw(struct iio_dev *indio_dev,
 	if (!ret)
 		adc->frequency = val;
 
-	iio_device_release_direct_mode(indio_dev);
+	iio_device_release_direct(indio_dev);
 
 	return ret;
 }
@@ -236,4 +236,4 @@ module_exit(adc_dummy_exit);
 
 MODULE_DESCRIPTION("Dummy ADC on the dummy DMA controller");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(IIO_DMAENGINE_BUFFER);
+IMPORT_NAMESPACE("IIO_DMAENGINE_BUFFER");

@@ -58,6 +58,10 @@
 #include "dma-dummy.h"
 #include "virt-dma.h"
 
+#if !defined(HAVE_PERIPHERAL_DMA_VEC)
+#error "This kernel has no DMA vectors: apply the patch series first."
+#endif
+
 /* Width of the FIFO behind rx and tx: unit of every address, length and loss. */
 #define DMA_DUMMY_WIDTH		8
 
@@ -1490,7 +1494,7 @@ static int dma_dummy_dma_init(struct device *dev)
 	 * memory would be mapped uncached for the client while the thread writes to it
 	 * through the cache.
 	 */
-	dev->dma_coherent = true;
+	dev_set_dma_coherent(dev);
 #endif
 	if (get_dma_ops(dev) || device_iommu_mapped(dev))
 		return dev_err_probe(dev, -EOPNOTSUPP,
