@@ -17,6 +17,12 @@
 #define dma_device_offer_reuse(dma, set_len) do { } while (0)
 #endif
 
+/* Where there are only input buffers nobody asks for the direction. */
+#if !defined(HAVE_DMAENGINE_OUTPUT)
+#define devm_iio_dmaengine_buffer_setup_ext(dev, indio_dev, channel, dir) \
+	devm_iio_dmaengine_buffer_setup(dev, indio_dev, channel)
+#endif
+
 /* Up to v6.13 it returns an error or 0. */
 #if !defined(HAVE_CLAIM_DIRECT)
 #define iio_device_claim_direct(indio_dev)	(!iio_device_claim_direct_mode(indio_dev))
