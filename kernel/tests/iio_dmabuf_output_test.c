@@ -467,56 +467,6 @@ TEST_F(output, second_enqueue_of_a_block_in_flight_does_no_harm)
 	expect_no_harm(_metadata, &self->o, stall(_metadata, &self->o.b, 0));
 }
 
-struct spinner {
-	const struct bufs *b;
-	volatile bool stop;
-	unsigned long enqueued;
-};
-
-/* Enqueues block 0 as soon as that works, again and again. */
-static void *spin(void *arg)
-{
-	struct spinner *s = arg;
-
-	while (!s->stop)
-		if (!enqueue(s->b, 0))
-			s->enqueued++;
-
-	return NULL;
-}
-
-/*
- * From two threads, so that one of them is there when the transfer ends. Each transfer
- * takes its time, so that a fence that signals at once is one too early.
- */
-TEST_F_TIMEOUT(output, enqueue_right_at_the_end_of_a_transfer, 120)
-{
-	struct output *o = &self->o;
-	struct bufs *b = &o->b;
-	struct spinner s = { .b = b };
-	unsigned int n, sent;
-	pthread_t thread;
-	int fence;
-
-	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
-	ASSERT_EQ(0, dut_enable(&b->dut));
-	dut_nonblock(&b->dut, true);
-	ASSERT_EQ(0, pthread_create(&thread, NULL, spin, &s));
-	for (n = 0; n < 200; n++) {
-		fence = export_fence(_metadata, b, 0);
-		EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
-		close(fence);
-	}
-	s.stop = true;
-	pthread_join(thread, NULL);
-	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
-	sent = sent_blocks(o);
-	EXPECT_EQ(s.enqueued, sent);
-	EXPECT_EQ((long long)sent * SIZE, sent_bytes(o));
-	dut_nonblock(&b->dut, false);
-	expect_output_works(_metadata, o, 0);
-}
-
 /* --------------------------------------------------- output, and others' fences */
 
 FIXTURE(output_foreign) {
