@@ -41,7 +41,7 @@ load_merged() {
 load_usb() {
 	local module
 
-	for module in udc-core libcomposite usb_f_fs udc_dummy; do
+	for module in nls_base usb-common udc-core libcomposite usb_f_fs udc_dummy; do
 		[ ! -e /modules/$module.ko ] || insmod /modules/$module.ko || return 1
 	done
 	[ -d /sys/class/udc/udc-dummy ] || { echo "load_usb: no udc-dummy" >&2; return 1; }

@@ -85,6 +85,8 @@ struct gadget {
 	int out;	/* from the host */
 };
 
+static const struct gadget gadget_closed = { -1, -1, -1 };
+
 #define BULK_ENDPOINT(_address)					\
 	{							\
 		.bLength = USB_DT_ENDPOINT_SIZE,		\
@@ -159,7 +161,7 @@ static inline void gadget_close(struct gadget *g)
 		close(g->out);
 	if (g->ep0 >= 0)
 		close(g->ep0);
-	g->in = g->out = g->ep0 = -1;
+	*g = gadget_closed;
 }
 
 /* Also what another process has left behind that did not live to do this itself */
@@ -178,7 +180,7 @@ static inline void gadget_remove(struct gadget *g)
 /* Returns 0 when the host has configured it. */
 static inline int gadget_create(struct gadget *g)
 {
-	*g = (struct gadget){ -1, -1, -1 };
+	*g = gadget_closed;
 	gadget_remove(g);
 
 	if (mkdir(GADGET_DIR, 0755) ||
