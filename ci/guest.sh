@@ -48,6 +48,16 @@ load_triggers() {
 		echo 0 >/sys/bus/iio/devices/iio_sysfs_trigger/add_trigger
 }
 
+# load_usb: FunctionFS, and a dummy USB device controller with its host.
+load_usb() {
+	local module
+
+	for module in nls_base usb-common udc-core libcomposite usb_f_fs udc_dummy; do
+		[ ! -e /modules/$module.ko ] || insmod /modules/$module.ko || return 1
+	done
+	[ -d /sys/class/udc/udc-dummy ] || { echo "load_usb: no udc-dummy" >&2; return 1; }
+}
+
 # load_board: the converter of the emulated board (ci/guest --board).
 load_board() {
 	local tries=0 device

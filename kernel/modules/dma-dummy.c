@@ -37,11 +37,9 @@
 #include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/debugfs.h>
-#include <linux/dma-direct.h>
 #include <linux/dma-mapping.h>
 #include <linux/dmaengine.h>
 #include <linux/highmem.h>
-#include <linux/iommu.h>
 #include <linux/kfifo.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
@@ -58,6 +56,7 @@
 
 #include "compat.h"
 #include "dma-dummy.h"
+#include "dummy-memory.h"
 #include "virt-dma.h"
 
 #if !defined(HAVE_PERIPHERAL_DMA_VEC)
@@ -474,17 +473,6 @@ static void dma_dummy_rewind(struct dma_dummy_desc *desc)
 
 /* Moving data */
 
-/*
- * The addresses come from the mapping code of the controller's platform device, which is
- * known to be dma-direct. What has no struct page cannot be reached by kmap.
- */
-static struct page *dma_dummy_page(struct dma_dummy *dd, dma_addr_t addr)
-{
-	unsigned long pfn = PHYS_PFN(dma_to_phys(dd->dma.dev, addr));
-
-	return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
-}
-
 static int dma_dummy_move_by_cpu(struct dma_dummy *dd,
 				 struct dma_dummy_chan *dc,
 				 struct dma_dummy_desc *desc, size_t until)
@@ -504,7 +492,7 @@ static int dma_dummy_move_by_cpu(struct dma_dummy *dd,
 			break;
 		len = dma_dummy_take(desc, len, &addr);
 
-		page = dma_dummy_page(dd, addr);
+		page = dummy_memory_page(dd->dma.dev, addr);
 		if (!page)
 			return -EFAULT;
 
@@ -586,7 +574,7 @@ static int dma_dummy_slot_gather(struct dma_dummy *dd,
 		copy->len = dma_dummy_take(desc,
 					   min(max - slot->len, eng->max_copy),
 					   &addr);
-		page = dma_dummy_page(dd, addr);
+		page = dummy_memory_page(dd->dma.dev, addr);
 		if (!page)
 			return -EFAULT;
 		copy->addr = dma_map_page_attrs(eng->dev, page,
@@ -1614,36 +1602,6 @@ static int dma_dummy_engine_init(struct device *dev, struct dma_dummy *dd)
 	return 0;
 }
 
-/*
- * The controller turns DMA addresses back into pages, which works only where they are
- * physical addresses in disguise.
- */
-static int dma_dummy_dma_init(struct device *dev)
-{
-	int ret;
-
-#if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
-	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
-	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
-	/*
-	 * The "hardware" is the CPU and sees what the caches hold. Without this, coherent
-	 * memory would be mapped uncached for the client while the thread writes to it
-	 * through the cache.
-	 */
-	dev_set_dma_coherent(dev);
-#endif
-	if (get_dma_ops(dev) || device_iommu_mapped(dev))
-		return dev_err_probe(dev, -EOPNOTSUPP,
-				     "DMA addresses are not physical ones\n");
-
-	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64));
-	if (ret)
-		return ret;
-	dma_set_max_seg_size(dev, UINT_MAX);
-
-	return 0;
-}
-
 static bool dma_dummy_filter(struct dma_chan *chan, void *param)
 {
 	return to_dma_dummy_chan(chan)->dir ==
@@ -1736,7 +1694,7 @@ static int dma_dummy_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 
-	ret = dma_dummy_dma_init(dev);
+	ret = dummy_memory_init(dev);
 	if (ret)
 		return ret;
 	ret = dma_dummy_engine_init(dev, dd);
