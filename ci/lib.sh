@@ -316,10 +316,25 @@ keep_clear() {
 		"$root/ci/keep-clear" "$root/kernel/base/keep-clear" "$@"
 }
 
-# patch_names: the patches of the series for $base, in order.
+# patch_names: the patches of the series for $base, in order; of its part $letter only, if that
+# is set. A part begins at a line "# letter: FILE" in the series, the first one needs none.
 patch_names() {
 	[[ -f $(series_file) ]] || return 0
-	sed 's/#.*//' "$(series_file)" | awk 'NF { print $1 }'
+	awk -v wanted="${letter:-}" '
+	BEGIN { current = "cover-letter.txt" }
+	$1 == "#" && $2 == "letter:" { current = $3 }
+	{ sub(/#.*/, "") }
+	NF && (wanted == "" || wanted == current) { print $1 }' "$(series_file)"
+}
+
+# letters: the letters of the parts of the series for $base that are there, in its folder.
+letters() {
+	local file
+
+	{ echo cover-letter.txt; sed -n 's/^# letter: *//p' "$(series_file)"; } |
+		while read -r file; do
+			[[ ! -f $(patches_dir)/$file ]] || printf '%s\n' "$file"
+		done
 }
 
 # patch_files: the same as paths.
