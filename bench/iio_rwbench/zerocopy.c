@@ -245,7 +245,7 @@ static int try_send(struct zerocopy *z, const char *name, const char *data, int 
 		return ret;
 	z->nsends++;
 	print_send(out, o);
-	if (o->error == ENOBUFS)
+	if (o->error == ENOBUFS && flags)
 		return fail(ST_FAIL, "what MSG_ZEROCOPY does with memory of %s cannot be seen: it needs more locked memory (ulimit -l) or more for its messages (net.core.optmem_max) than is allowed here",
 			    name);
 	if (o->error && !flags)

@@ -775,6 +775,8 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags)
 {
 	if (fake.send_errno)
 		return err(fake.send_errno);
+	if (fake.zerocopy_errno && flags & MSG_ZEROCOPY)
+		return err(fake.zerocopy_errno);
 	if (fake.send_us)
 		usleep(fake.send_us);
 	return __real_send(fd, buf, n, flags);
@@ -1162,7 +1164,7 @@ int fake_parse(const char *text)
 		KNOB(enqueue_errno), KNOB(enqueue_errno_at), KNOB(heap_errno),
 		KNOB(enable_errno), KNOB(read_errno), KNOB(stall), KNOB(delay_us),
 		KNOB(ahead), KNOB(behind), KNOB(pipe_errno), KNOB(instructions),
-		KNOB(pmu_wraps), KNOB(connect_errno), KNOB(send_errno), KNOB(send_us),
+		KNOB(pmu_wraps), KNOB(connect_errno), KNOB(send_errno), KNOB(zerocopy_errno), KNOB(send_us),
 		KNOB(read_max), KNOB(start), KNOB(lose_at), KNOB(lose_words),
 		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
 		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),

@@ -56,6 +56,7 @@ struct fake {
 	int pipe_errno;		/* of writes to pipes */
 	int connect_errno;
 	int send_errno;
+	int zerocopy_errno;	/* of each send() with MSG_ZEROCOPY */
 	unsigned int send_us;	/* of each send() */
 	bool constant;		/* the stream is no counter */
 	uint64_t max_hz;	/* of sampling_frequency; 0: any */
