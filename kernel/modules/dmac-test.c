@@ -946,6 +946,8 @@ static int run_tests(struct dmac_test *t, const char *name,
 			continue;
 		t->failed = false;
 		tests->fn(t);
+		/* Nothing goes on into the next one */
+		EXPECT(t, !dmaengine_terminate_sync(t->chan));
 		tell(t, "%sok %u %s\n", t->failed ? "not " : "", ++t->num,
 		     tests->name);
 	}
