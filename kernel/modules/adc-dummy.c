@@ -1,32 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Dummy ADC on the dummy DMA controller
+ * Dummy ADC and DAC on the dummy DMA controller
  *
- * An IIO device without hardware that looks to user space like the receive side of an
- * AD9361 behind ADI's AXI ADC core: four 16-bit channels and one DMA buffer. Everything
+ * IIO devices without hardware that look to user space like the two sides of an AD9361
+ * behind ADI's AXI cores: four 16-bit channels and one DMA buffer each. Everything
  * between the DMA controller and user space is the ordinary iio-buffer-dmaengine code,
- * so that this code can be tested and measured on any machine.
+ * so that this code can be tested and measured on any machine. Where that code has no
+ * output buffers there is no DAC.
  *
  * The samples are the running counter of the DMA controller, whichever channels are
- * enabled. sampling_frequency sets how fast they come, and 0, the default, is as fast as
- * the reader takes them: a plain benchmark run then measures the software.
+ * enabled. sampling_frequency sets how fast they come or go, and 0, the default, is as
+ * fast as user space takes or brings them: a plain benchmark run then measures the software.
  */
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/iio/buffer.h>
 #include <linux/iio/buffer-dmaengine.h>
 #include <linux/iio/iio.h>
+#include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 
+#include "compat.h"
 #include "dma-dummy.h"
 
 /* A scan of all channels must stay below what the DMA controller can do. */
 #define ADC_DUMMY_MAX_FREQUENCY		(DMA_DUMMY_MAX_RATE / (4 * sizeof(u16)))
 
+/**
+ * struct adc_dummy_type - one of the two sides
+ * @name: of the IIO device: what user space written for the real one looks for
+ * @channels: channels of the IIO device
+ * @dma: name of the DMA channel
+ * @direction: direction of the buffer
+ * @dma_direction: the same for the DMA controller
+ */
+struct adc_dummy_type {
+	const char *name;
+	const struct iio_chan_spec *channels;
+	const char *dma;
+	enum iio_buffer_direction direction;
+	enum dma_transfer_direction dma_direction;
+};
+
 struct adc_dummy {
+	const struct adc_dummy_type *type;
 	unsigned int frequency;
 };
 
@@ -60,24 +81,23 @@ static int adc_dummy_write_raw(struct iio_dev *indio_dev,
 			       int val, int val2, long mask)
 {
 	struct adc_dummy *adc = iio_priv(indio_dev);
-	int ret;
+	int ret = 0;
 
 	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
 		return -EINVAL;
 	if (val < 0 || val2 || val > ADC_DUMMY_MAX_FREQUENCY)
 		return -EINVAL;
 
-	ret = iio_device_claim_direct_mode(indio_dev);
-	if (ret)
-		return ret;
+	if (!iio_device_claim_direct(indio_dev))
+		return -EBUSY;
 
 	/* Otherwise the rate depends on the channels and waits until they are known. */
 	if (!val)
-		ret = dma_dummy_set_rate(0);
+		ret = dma_dummy_set_rate(adc->type->dma_direction, 0);
 	if (!ret)
 		adc->frequency = val;
 
-	iio_device_release_direct_mode(indio_dev);
+	iio_device_release_direct(indio_dev);
 
 	return ret;
 }
@@ -100,7 +120,8 @@ static int adc_dummy_preenable(struct iio_dev *indio_dev)
 	if (!adc->frequency)
 		return 0;
 
-	return dma_dummy_set_rate((u64)adc->frequency * indio_dev->scan_bytes);
+	return dma_dummy_set_rate(adc->type->dma_direction,
+				  (u64)adc->frequency * indio_dev->scan_bytes);
 }
 
 /* After the transfers have been started */
@@ -146,28 +167,61 @@ static const struct iio_info adc_dummy_info = {
 	.hwfifo_flush_to_buffer = adc_dummy_flush,
 };
 
-#define ADC_DUMMY_CHANNEL						\
-	.type = IIO_VOLTAGE,						\
-	.indexed = 1,							\
-	.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ),	\
-	.scan_type = {							\
-		.sign = 's',						\
-		.realbits = 16,						\
-		.storagebits = 16,					\
-		.endianness = IIO_LE,					\
+#define ADC_DUMMY_CHANNEL(n, out)					\
+	{								\
+		.type = IIO_VOLTAGE,					\
+		.indexed = 1,						\
+		.channel = n,						\
+		.output = out,						\
+		.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ), \
+		.scan_index = n,					\
+		.scan_type = {						\
+			.sign = 's',					\
+			.realbits = 16,					\
+			.storagebits = 16,				\
+			.endianness = IIO_LE,				\
+		},							\
 	}
 
-static const struct iio_chan_spec adc_dummy_channels[] = {
-	{ ADC_DUMMY_CHANNEL, .channel = 0, .scan_index = 0 },
-	{ ADC_DUMMY_CHANNEL, .channel = 1, .scan_index = 1 },
-	{ ADC_DUMMY_CHANNEL, .channel = 2, .scan_index = 2 },
-	{ ADC_DUMMY_CHANNEL, .channel = 3, .scan_index = 3 },
+#define ADC_DUMMY_NUM_CHANNELS	4
+
+static const struct iio_chan_spec adc_dummy_inputs[ADC_DUMMY_NUM_CHANNELS] = {
+	ADC_DUMMY_CHANNEL(0, 0),
+	ADC_DUMMY_CHANNEL(1, 0),
+	ADC_DUMMY_CHANNEL(2, 0),
+	ADC_DUMMY_CHANNEL(3, 0),
+};
+
+static const struct iio_chan_spec adc_dummy_outputs[ADC_DUMMY_NUM_CHANNELS] = {
+	ADC_DUMMY_CHANNEL(0, 1),
+	ADC_DUMMY_CHANNEL(1, 1),
+	ADC_DUMMY_CHANNEL(2, 1),
+	ADC_DUMMY_CHANNEL(3, 1),
+};
+
+static const struct adc_dummy_type adc_dummy_adc = {
+	.name = "cf-ad9361-lpc",
+	.channels = adc_dummy_inputs,
+	.dma = "rx",
+	.direction = IIO_BUFFER_DIRECTION_IN,
+	.dma_direction = DMA_DEV_TO_MEM,
+};
+
+static const struct adc_dummy_type __maybe_unused adc_dummy_dac = {
+	.name = "cf-ad9361-dds-core-lpc",
+	.channels = adc_dummy_outputs,
+	.dma = "tx",
+	.direction = IIO_BUFFER_DIRECTION_OUT,
+	.dma_direction = DMA_MEM_TO_DEV,
 };
 
 static int adc_dummy_probe(struct platform_device *pdev)
 {
+	const struct platform_device_id *id = platform_get_device_id(pdev);
+	const struct adc_dummy_type *type = (const void *)id->driver_data;
 	struct device *dev = &pdev->dev;
 	struct iio_dev *indio_dev;
+	struct adc_dummy *adc;
 	int ret;
 
 	ret = dma_dummy_add_consumer(dev);
@@ -178,11 +232,13 @@ static int adc_dummy_probe(struct platform_device *pdev)
 	if (!indio_dev)
 		return -ENOMEM;
 
-	/* The name that user space written for the real device looks for. */
-	indio_dev->name = "cf-ad9361-lpc";
+	adc = iio_priv(indio_dev);
+	adc->type = type;
+
+	indio_dev->name = type->name;
 	indio_dev->modes = INDIO_DIRECT_MODE;
-	indio_dev->channels = adc_dummy_channels;
-	indio_dev->num_channels = ARRAY_SIZE(adc_dummy_channels);
+	indio_dev->channels = type->channels;
+	indio_dev->num_channels = ADC_DUMMY_NUM_CHANNELS;
 	indio_dev->info = &adc_dummy_info;
 	indio_dev->setup_ops = &adc_dummy_buffer_setup_ops;
 
@@ -190,37 +246,61 @@ static int adc_dummy_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 
-	ret = devm_iio_dmaengine_buffer_setup(dev, indio_dev, "rx");
+	ret = devm_iio_dmaengine_buffer_setup_ext(dev, indio_dev, type->dma,
+						  type->direction);
 	if (ret)
 		return dev_err_probe(dev, ret, "no DMA buffer\n");
 
 	return devm_iio_device_register(dev, indio_dev);
 }
 
+/* The names are those under which the DMA controller knows its clients. */
+static const struct platform_device_id adc_dummy_ids[] = {
+	{ .name = "adc-dummy", .driver_data = (kernel_ulong_t)&adc_dummy_adc },
+#if defined(HAVE_DMAENGINE_OUTPUT)
+	{ .name = "dac-dummy", .driver_data = (kernel_ulong_t)&adc_dummy_dac },
+#endif
+	{ }
+};
+
 static struct platform_driver adc_dummy_driver = {
 	.driver = {
 		.name = "adc-dummy",
 	},
 	.probe = adc_dummy_probe,
+	.id_table = adc_dummy_ids,
 };
 
-static struct platform_device *adc_dummy_pdev;
+static struct platform_device *adc_dummy_pdevs[ARRAY_SIZE(adc_dummy_ids) - 1];
+
+static void adc_dummy_unregister_devices(void)
+{
+	int i;
+
+	for (i = ARRAY_SIZE(adc_dummy_pdevs) - 1; i >= 0; i--)
+		platform_device_unregister(adc_dummy_pdevs[i]);
+}
 
 static int __init adc_dummy_init(void)
 {
+	struct platform_device *pdev;
+	unsigned int i;
 	int ret;
 
 	ret = platform_driver_register(&adc_dummy_driver);
 	if (ret)
 		return ret;
 
-	/* The name is the one under which the DMA controller knows its client. */
-	adc_dummy_pdev = platform_device_register_simple("adc-dummy",
-							 PLATFORM_DEVID_NONE,
-							 NULL, 0);
-	if (IS_ERR(adc_dummy_pdev)) {
-		platform_driver_unregister(&adc_dummy_driver);
-		return PTR_ERR(adc_dummy_pdev);
+	for (i = 0; i < ARRAY_SIZE(adc_dummy_pdevs); i++) {
+		pdev = platform_device_register_simple(adc_dummy_ids[i].name,
+						       PLATFORM_DEVID_NONE,
+						       NULL, 0);
+		if (IS_ERR(pdev)) {
+			adc_dummy_unregister_devices();
+			platform_driver_unregister(&adc_dummy_driver);
+			return PTR_ERR(pdev);
+		}
+		adc_dummy_pdevs[i] = pdev;
 	}
 
 	return 0;
@@ -229,11 +309,11 @@ module_init(adc_dummy_init);
 
 static void __exit adc_dummy_exit(void)
 {
-	platform_device_unregister(adc_dummy_pdev);
+	adc_dummy_unregister_devices();
 	platform_driver_unregister(&adc_dummy_driver);
 }
 module_exit(adc_dummy_exit);
 
-MODULE_DESCRIPTION("Dummy ADC on the dummy DMA controller");
+MODULE_DESCRIPTION("Dummy ADC and DAC on the dummy DMA controller");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(IIO_DMAENGINE_BUFFER);
+IMPORT_NAMESPACE("IIO_DMAENGINE_BUFFER");

@@ -25,6 +25,8 @@
 
 #include <linux/iio/iio.h>
 
+#include "compat.h"
+
 #define BOARD_REG_ID			0x00
 #define   BOARD_ID_MAGIC		0x464d4332
 #define BOARD_REG_RATE			0x10
@@ -359,7 +361,7 @@ static int board_adc_probe(struct platform_device *pdev)
 	return devm_iio_device_register(dev, indio_dev);
 }
 
-MODULE_IMPORT_NS(IIO_BACKEND);
+IMPORT_NAMESPACE("IIO_BACKEND");
 
 #else /* adi-axi-adc is not a backend yet */
 
@@ -535,7 +537,7 @@ static int board_adc_probe(struct platform_device *pdev)
 	return devm_add_action_or_reset(dev, board_adc_stop_notify, client);
 }
 
-MODULE_IMPORT_NS(IIO_ADI_AXI);
+IMPORT_NAMESPACE("IIO_ADI_AXI");
 
 #endif
 

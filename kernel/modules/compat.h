@@ -6,10 +6,6 @@
 #ifndef _DMA_DUMMY_COMPAT_H
 #define _DMA_DUMMY_COMPAT_H
 
-#if !defined(HAVE_PERIPHERAL_DMA_VEC)
-#error "This kernel has no DMA vectors: apply the patch series first."
-#endif
-
 /* In the series only. */
 #if defined(HAVE_DESC_SET_LEN)
 #define dma_device_offer_reuse(dma, set_len)			\
@@ -20,5 +16,25 @@
 #else
 #define dma_device_offer_reuse(dma, set_len) do { } while (0)
 #endif
+
+/* Where there are only input buffers nobody asks for the direction. */
+#if !defined(HAVE_DMAENGINE_OUTPUT)
+#define devm_iio_dmaengine_buffer_setup_ext(dev, indio_dev, channel, dir) \
+	devm_iio_dmaengine_buffer_setup(dev, indio_dev, channel)
+#endif
+
+/* Up to v6.13 it returns an error or 0. */
+#if !defined(HAVE_CLAIM_DIRECT)
+#define iio_device_claim_direct(indio_dev)	(!iio_device_claim_direct_mode(indio_dev))
+#define iio_device_release_direct(indio_dev)	iio_device_release_direct_mode(indio_dev)
+#endif
+
+/* Up to v7.1 it is a member. */
+#if !defined(HAVE_SET_DMA_COHERENT)
+#define dev_set_dma_coherent(dev)		((dev)->dma_coherent = true)
+#endif
+
+/* What MODULE_IMPORT_NS() is since v6.13; before, it took the name without quotes. */
+#define IMPORT_NAMESPACE(ns)	MODULE_INFO(import_ns, ns)
 
 #endif

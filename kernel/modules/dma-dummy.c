@@ -11,7 +11,9 @@
  * lost, repeated or stale byte therefore shows in the data. With a rate set, the stream
  * is continuous in time like that of a converter: what nobody fetches in time is lost
  * beyond the depth of the FIFO, and the counter jumps. Without a rate the stream advances
- * by what was transferred and nothing is ever lost.
+ * by what was transferred and nothing is ever lost. What is sent is expected to be such a
+ * counter as well, and each word that does not continue it is counted. At a rate, the time
+ * in which there was nothing to send is what is lost.
  *
  * Each channel has a kernel thread that stands for the hardware. It moves the data by the
  * CPU, or on rx through a DMA_MEMCPY channel of a real engine. Completions are reported
@@ -57,6 +59,10 @@
 #include "compat.h"
 #include "dma-dummy.h"
 #include "virt-dma.h"
+
+#if !defined(HAVE_PERIPHERAL_DMA_VEC)
+#error "This kernel has no DMA vectors: apply the patch series first."
+#endif
 
 /* Width of the FIFO behind rx and tx: unit of every address, length and loss. */
 #define DMA_DUMMY_WIDTH		8
@@ -144,6 +150,17 @@ struct dma_dummy_desc {
  * @active: the descriptor that the thread works on; protected by @vc.lock
  * @abort: the thread is to drop @active; protected by @vc.lock
  * @loopback: the running transfer uses the loopback
+ * @rate: bytes per second that the converter produces or takes, 0 for no limit
+ * @restart: the next transfer is the first one of a stream
+ * @pos: position in bytes of the next sample in the stream; the thread only
+ * @origin: time of @origin_pos; the thread only
+ * @origin_pos: position at which the stream was last started; the thread only
+ * @idle: when the channel could have begun with another transfer; the thread only
+ * @completed: number of completed transfers
+ * @bytes: number of bytes transferred
+ * @lost_bytes: number of bytes that overran the FIFO, or that it lacked
+ * @next: count that the next word to be sent should be; the thread of tx
+ * @jumps: number of words sent that were another count; the thread of tx
  */
 struct dma_dummy_chan {
 	struct virt_dma_chan vc;
@@ -153,6 +170,19 @@ struct dma_dummy_chan {
 	struct dma_dummy_desc *active;
 	bool abort;
 	bool loopback;
+
+	u64 rate;
+	bool restart;
+	u64 pos;
+	ktime_t origin;
+	u64 origin_pos;
+	ktime_t idle;
+
+	u64 completed;
+	u64 bytes;
+	u64 lost_bytes;
+	u32 next;
+	u64 jumps;
 };
 
 /**
@@ -197,13 +227,7 @@ struct dma_dummy_engine {
  * @chans: channels, by &enum dma_dummy_id
  * @engine: what moves the data on rx
  * @loop: bytes on the way from tx to rx
- * @lock: protects @rate, @restart and the counters
- * @rate: bytes per second that the source produces, 0 for no limit
- * @restart: the next transfer is the first one of a stream
- * @pos: position in bytes of the next sample in the stream; the thread of rx only
- * @origin: time of @origin_pos; the thread of rx only
- * @origin_pos: position at which the stream was last started; the thread of rx only
- * @idle: when rx could have begun with another transfer; the thread of rx only
+ * @lock: protects the rate, restart and the counters of the channels
  * @looped: rx receives what tx sends
  * @stall: no transfer completes
  * @delay_us: how long completions are held back
@@ -211,9 +235,6 @@ struct dma_dummy_engine {
  * @fail: number of transfers to fail
  * @fail_stop: number of times that terminating fails
  * @short_bytes: by how much the next transfer is to be short
- * @completed: number of completed transfers
- * @bytes: number of bytes transferred
- * @lost_bytes: number of bytes that overran the FIFO
  * @descriptors: number of descriptors that exist
  * @debugfs: folder of the above
  */
@@ -224,13 +245,6 @@ struct dma_dummy {
 	struct kfifo loop;
 
 	spinlock_t lock;	/* what clients and debugfs share with the threads */
-	u64 rate;
-	bool restart;
-
-	u64 pos;
-	ktime_t origin;
-	u64 origin_pos;
-	ktime_t idle;
 
 	bool looped;
 	bool stall;
@@ -240,9 +254,6 @@ struct dma_dummy {
 	atomic_t fail_stop;
 	atomic_t short_bytes;
 
-	u64 completed;
-	u64 bytes;
-	u64 lost_bytes;
 	atomic_t descriptors;
 	struct dentry *debugfs;
 };
@@ -262,6 +273,10 @@ MODULE_PARM_DESC(width, "Bus width in bytes that clients are told, 0 for an unde
 static bool vec = true;
 module_param(vec, bool, 0444);
 MODULE_PARM_DESC(vec, "Offer transfers of DMA vectors (default: Y)");
+
+static bool repeat = true;
+module_param(repeat, bool, 0444);
+MODULE_PARM_DESC(repeat, "Offer transfers that are repeated until the next one (default: Y)");
 
 static struct platform_device *dma_dummy_pdev;
 
@@ -382,17 +397,36 @@ static void dma_dummy_read_source(struct dma_dummy *dd,
 		len = kfifo_out(&dd->loop, (u8 *)to, len);
 		wake_up(&dd->chans[DMA_DUMMY_TX].wq);
 	} else {
-		dma_dummy_count(to, dd->pos, len);
-		dd->pos += len;
+		dma_dummy_count(to, dc->pos, len);
+		dc->pos += len;
 	}
+}
+
+static void dma_dummy_check(struct dma_dummy_chan *dc, const __le32 *from,
+			    size_t len)
+{
+	u32 count, next = READ_ONCE(dc->next);
+	u64 jumps = dc->jumps;
+	size_t i;
+
+	for (i = 0; i < len / sizeof(*from); i++, next = count + 1) {
+		count = le32_to_cpu(from[i]);
+		jumps += count != next;
+	}
+
+	WRITE_ONCE(dc->next, next);
+	WRITE_ONCE(dc->jumps, jumps);
 }
 
 static void dma_dummy_write_sink(struct dma_dummy *dd,
 				 struct dma_dummy_chan *dc, const void *from,
 				 size_t len)
 {
-	if (!dc->loopback)
+	dma_dummy_check(dc, from, len);
+	if (!dc->loopback) {
+		dc->pos += len;
 		return;
+	}
 
 	kfifo_in(&dd->loop, (const u8 *)from, len);
 	wake_up(&dd->chans[DMA_DUMMY_RX].wq);
@@ -684,7 +718,7 @@ static int dma_dummy_move(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 /* The stream */
 
 /*
- * Decides when the next @len bytes will have arrived, and what was lost before them.
+ * Decides when the next @len bytes will have passed, and what was lost before them.
  *
  * A transfer begins when the client has issued it and the one before is done; how long
  * the thread needed to notice is no time that hardware would have lost.
@@ -693,35 +727,35 @@ static void dma_dummy_stream_begin(struct dma_dummy *dd,
 				   struct dma_dummy_chan *dc,
 				   struct dma_dummy_desc *desc, size_t len)
 {
-	ktime_t begin = max(desc->issued, dd->idle), due = 0;
+	ktime_t begin = max(desc->issued, dc->idle), due = 0;
 	u64 rate, produced, lost = 0;
 	bool restart;
 
 	spin_lock_irq(&dd->lock);
-	rate = dc->dir == DMA_DEV_TO_MEM ? dd->rate : 0;
-	restart = dd->restart;
+	rate = dc->rate;
+	restart = dc->restart;
 	if (rate)
-		dd->restart = false;
+		dc->restart = false;
 	spin_unlock_irq(&dd->lock);
 
 	if (rate) {
 		/* The loopback has no FIFO to overrun: it holds the sender back. */
 		if (restart || dc->loopback) {
-			dd->origin = restart ? ktime_get() : begin;
-			dd->origin_pos = dd->pos;
-			begin = dd->origin;
+			dc->origin = restart ? ktime_get() : begin;
+			dc->origin_pos = dc->pos;
+			begin = dc->origin;
 		}
-		produced = dd->origin_pos +
-			   dma_dummy_ns_to_bytes(ktime_sub(begin, dd->origin),
+		produced = dc->origin_pos +
+			   dma_dummy_ns_to_bytes(ktime_sub(begin, dc->origin),
 						 rate);
-		if (produced > dd->pos + fifo) {
-			lost = round_up(produced - dd->pos - fifo,
+		if (produced > dc->pos + fifo) {
+			lost = round_up(produced - dc->pos - fifo,
 					DMA_DUMMY_WIDTH);
-			dd->pos += lost;
+			dc->pos += lost;
 		}
-		due = ktime_add_ns(dd->origin,
-				   dma_dummy_bytes_to_ns(dd->pos + len -
-							 dd->origin_pos, rate));
+		due = ktime_add_ns(dc->origin,
+				   dma_dummy_bytes_to_ns(dc->pos + len -
+							 dc->origin_pos, rate));
 	}
 
 	spin_lock_irq(&dc->vc.lock);
@@ -731,7 +765,7 @@ static void dma_dummy_stream_begin(struct dma_dummy *dd,
 	spin_unlock_irq(&dc->vc.lock);
 
 	spin_lock_irq(&dd->lock);
-	dma_dummy_add(&dd->lost_bytes, lost);
+	dma_dummy_add(&dc->lost_bytes, lost);
 	spin_unlock_irq(&dd->lock);
 }
 
@@ -765,19 +799,39 @@ static int dma_dummy_run(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 		ret = dma_dummy_move(dd, dc, desc, desc->end);
 
 	/* Meaningful with a rate only, and each rate begins with a restart. */
-	if (dc->dir == DMA_DEV_TO_MEM && desc->due)
-		dd->idle = idle;
+	if (desc->due)
+		dc->idle = idle;
 
 	return ret;
 }
 
 /* The thread */
 
+static void dma_dummy_complete(struct dma_dummy_chan *dc,
+			       struct dma_dummy_desc *desc,
+			       enum dmaengine_tx_result result)
+{
+	lockdep_assert_held(&dc->vc.lock);
+
+	desc->vdesc.tx_result.result = result;
+	desc->vdesc.tx_result.residue = desc->len - desc->done;
+	vchan_cookie_complete(&desc->vdesc);
+	dc->active = NULL;
+}
+
+static void dma_dummy_account(struct dma_dummy *dd, struct dma_dummy_chan *dc,
+			      size_t bytes)
+{
+	spin_lock(&dd->lock);
+	dma_dummy_add(&dc->completed, 1);
+	dma_dummy_add(&dc->bytes, bytes);
+	spin_unlock(&dd->lock);
+}
+
 static void dma_dummy_finish(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 			     struct dma_dummy_desc *desc,
 			     enum dmaengine_tx_result result)
 {
-
 	/*
 	 * With the bottom halves off, the tasklet that the completion schedules runs
 	 * when they are on again, here and at once, like that of an interrupt. Otherwise
@@ -788,17 +842,11 @@ static void dma_dummy_finish(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 	if (dc->abort) {
 		/* Freed by whoever synchronizes after terminating, not before. */
 		vchan_terminate_vdesc(&desc->vdesc);
+		dc->active = NULL;
 	} else {
-		spin_lock(&dd->lock);
-		dma_dummy_add(&dd->completed, 1);
-		dma_dummy_add(&dd->bytes, desc->done);
-		spin_unlock(&dd->lock);
-
-		desc->vdesc.tx_result.result = result;
-		desc->vdesc.tx_result.residue = desc->len - desc->done;
-		vchan_cookie_complete(&desc->vdesc);
+		dma_dummy_account(dd, dc, desc->done);
+		dma_dummy_complete(dc, desc, result);
 	}
-	dc->active = NULL;
 	WRITE_ONCE(dc->abort, false);
 	spin_unlock_irq(&dc->vc.lock);
 	local_bh_enable();
@@ -826,32 +874,64 @@ static void dma_dummy_transfer(struct dma_dummy *dd, struct dma_dummy_chan *dc,
 	dma_dummy_finish(dd, dc, desc, result);
 }
 
+/* Whether a transfer has been issued that takes the place of a repeated one */
+static bool dma_dummy_replaced(struct dma_dummy_chan *dc)
+{
+	struct virt_dma_desc *next;
+
+	lockdep_assert_held(&dc->vc.lock);
+
+	next = vchan_next_desc(&dc->vc);
+
+	return next && next->tx.flags & DMA_PREP_LOAD_EOT;
+}
+
+/*
+ * Returns true if there is another period. The client of a repeated transfer hears only
+ * that it has been replaced.
+ */
+static bool dma_dummy_end_period(struct dma_dummy *dd,
+				 struct dma_dummy_chan *dc,
+				 struct dma_dummy_desc *desc)
+{
+	bool more;
+
+	local_bh_disable();
+	spin_lock_irq(&dc->vc.lock);
+	more = !dc->abort;
+	if (more) {
+		desc->issued = ktime_get();
+		dma_dummy_account(dd, dc, desc->period);
+		if (!(desc->vdesc.tx.flags & DMA_PREP_REPEAT)) {
+			vchan_cyclic_callback(&desc->vdesc);
+		} else if (dma_dummy_replaced(dc)) {
+			dma_dummy_complete(dc, desc, DMA_TRANS_NOERROR);
+			more = false;
+		}
+	}
+	spin_unlock_irq(&dc->vc.lock);
+	local_bh_enable();
+
+	return more;
+}
+
 /* The faults of single transfers do not apply: a cyclic one has no result. */
 static void dma_dummy_transfer_cyclic(struct dma_dummy *dd,
 				      struct dma_dummy_chan *dc,
 				      struct dma_dummy_desc *desc)
 {
-	int ret = 0;
+	int ret;
 
-	while (!ret && !dma_dummy_stopped(dc)) {
+	do {
 		if (desc->taken == desc->len)
 			dma_dummy_rewind(desc);
 		ret = dma_dummy_run(dd, dc, desc, desc->period);
-
-		local_bh_disable();
-		spin_lock_irq(&dc->vc.lock);
-		if (!ret && !dc->abort) {
-			desc->issued = ktime_get();
-			spin_lock(&dd->lock);
-			dma_dummy_add(&dd->completed, 1);
-			dma_dummy_add(&dd->bytes, desc->period);
-			spin_unlock(&dd->lock);
-			vchan_cyclic_callback(&desc->vdesc);
-		}
-		spin_unlock_irq(&dc->vc.lock);
-		local_bh_enable();
 		cond_resched();
-	}
+	} while (!ret && dma_dummy_end_period(dd, dc, desc));
+
+	/* Replaced: it may have been freed */
+	if (!READ_ONCE(dc->active))
+		return;
 
 	if (ret)
 		dev_err(dd->dma.dev, "cyclic transfer failed: %d\n", ret);
@@ -919,8 +999,7 @@ static struct dma_dummy_desc *dma_dummy_desc_alloc(struct dma_dummy_chan *dc,
 	struct dma_dummy *dd = chan_to_dma_dummy(dc);
 	struct dma_dummy_desc *desc;
 
-	/* Repeated transfers are another capability, which is not announced. */
-	if (dir != dc->dir || flags & DMA_PREP_REPEAT)
+	if (dir != dc->dir)
 		return NULL;
 	/* What is prepared for many transfers is refused when one of them is about to begin. */
 	if (!(flags & DMA_CTRL_REUSE) &&
@@ -990,6 +1069,9 @@ dma_dummy_prep_dma_vec(struct dma_chan *chan, const struct dma_vec *vecs,
 	struct dma_dummy_desc *desc;
 	size_t i;
 
+	if (flags & DMA_PREP_REPEAT && !repeat)
+		return NULL;
+
 	desc = dma_dummy_desc_alloc(dc, dir, flags);
 	if (!desc)
 		return NULL;
@@ -1000,6 +1082,8 @@ dma_dummy_prep_dma_vec(struct dma_chan *chan, const struct dma_vec *vecs,
 	if (!desc->len)
 		goto err_free;
 	desc->max_len = desc->len;
+	if (flags & DMA_PREP_REPEAT)
+		desc->period = desc->len;
 
 	return vchan_tx_prep(&dc->vc, &desc->vdesc, flags);
 
@@ -1021,6 +1105,8 @@ dma_dummy_desc_set_len(struct dma_async_tx_descriptor *tx, size_t len)
 		return -EINVAL;
 
 	desc->len = len;
+	if (desc->period)
+		desc->period = len;
 
 	return 0;
 }
@@ -1163,14 +1249,12 @@ static int dma_dummy_terminate_all(struct dma_chan *chan)
 	if (dc->active) {
 		/* The thread may be writing: it drops this one itself, and soon. */
 		WRITE_ONCE(dc->abort, true);
-		if (dc->vc.cyclic == &dc->active->vdesc)
-			dc->vc.cyclic = NULL;
 	}
-	if (dc->dir == DMA_DEV_TO_MEM) {
-		spin_lock(&dd->lock);
-		dd->restart = true;
-		spin_unlock(&dd->lock);
-	}
+	/* Its descriptor may be among those that are freed */
+	dc->vc.cyclic = NULL;
+	spin_lock(&dd->lock);
+	dc->restart = true;
+	spin_unlock(&dd->lock);
 	spin_unlock_irqrestore(&dc->vc.lock, flags);
 
 	wake_up_all(&dc->wq);
@@ -1216,23 +1300,31 @@ static void dma_dummy_free_chan_resources(struct dma_chan *chan)
 	vchan_free_chan_resources(&dc->vc);
 }
 
-static int dma_dummy_change_rate(struct dma_dummy *dd, u64 rate)
+static int dma_dummy_change_rate(struct dma_dummy_chan *dc, u64 rate)
 {
+	struct dma_dummy *dd = chan_to_dma_dummy(dc);
 	unsigned long flags;
 
 	if (rate > DMA_DUMMY_MAX_RATE)
 		return -ERANGE;
 
 	spin_lock_irqsave(&dd->lock, flags);
-	dd->rate = rate;
-	dd->restart = true;
+	dc->rate = rate;
+	dc->restart = true;
 	spin_unlock_irqrestore(&dd->lock, flags);
 
 	return 0;
 }
 
+static struct dma_dummy_chan *dma_dummy_chan_of(struct dma_dummy *dd,
+						enum dma_transfer_direction dir)
+{
+	return &dd->chans[dir == DMA_DEV_TO_MEM ? DMA_DUMMY_RX : DMA_DUMMY_TX];
+}
+
 /**
- * dma_dummy_set_rate() - Set the rate of the source of rx
+ * dma_dummy_set_rate() - Set the rate of the source of rx, or of what tx feeds
+ * @dir: %DMA_DEV_TO_MEM for rx, %DMA_MEM_TO_DEV for tx
  * @rate: bytes per second, at most %DMA_DUMMY_MAX_RATE; 0 for as fast as it goes
  *
  * The stream starts anew with the next transfer: the counter goes on, nothing is lost
@@ -1242,9 +1334,11 @@ static int dma_dummy_change_rate(struct dma_dummy *dd, u64 rate)
  * Context: Any context. Takes and releases dma_dummy.lock.
  * Return: 0, or -ERANGE if @rate is too large.
  */
-int dma_dummy_set_rate(u64 rate)
+int dma_dummy_set_rate(enum dma_transfer_direction dir, u64 rate)
 {
-	return dma_dummy_change_rate(platform_get_drvdata(dma_dummy_pdev), rate);
+	struct dma_dummy *dd = platform_get_drvdata(dma_dummy_pdev);
+
+	return dma_dummy_change_rate(dma_dummy_chan_of(dd, dir), rate);
 }
 EXPORT_SYMBOL_GPL(dma_dummy_set_rate);
 
@@ -1270,10 +1364,11 @@ EXPORT_SYMBOL_GPL(dma_dummy_add_consumer);
 
 static int dma_dummy_rate_get(void *data, u64 *val)
 {
-	struct dma_dummy *dd = data;
+	struct dma_dummy_chan *dc = data;
+	struct dma_dummy *dd = chan_to_dma_dummy(dc);
 
 	spin_lock_irq(&dd->lock);
-	*val = dd->rate;
+	*val = dc->rate;
 	spin_unlock_irq(&dd->lock);
 
 	return 0;
@@ -1285,6 +1380,38 @@ static int dma_dummy_rate_set(void *data, u64 val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(dma_dummy_rate_fops, dma_dummy_rate_get,
 			 dma_dummy_rate_set, "%llu\n");
+
+static int dma_dummy_loopback_get(void *data, u64 *val)
+{
+	struct dma_dummy *dd = data;
+
+	*val = READ_ONCE(dd->looped);
+
+	return 0;
+}
+
+/* Begins and ends with nothing on the way */
+static int dma_dummy_loopback_set(void *data, u64 val)
+{
+	struct dma_dummy *dd = data;
+	struct dma_dummy_chan *rx = &dd->chans[DMA_DUMMY_RX];
+	struct dma_dummy_chan *tx = &dd->chans[DMA_DUMMY_TX];
+	int ret = -EBUSY;
+
+	spin_lock_irq(&rx->vc.lock);
+	spin_lock_nested(&tx->vc.lock, SINGLE_DEPTH_NESTING);
+	if (!rx->active && !tx->active) {
+		kfifo_reset(&dd->loop);
+		WRITE_ONCE(dd->looped, !!val);
+		ret = 0;
+	}
+	spin_unlock(&tx->vc.lock);
+	spin_unlock_irq(&rx->vc.lock);
+
+	return ret;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(dma_dummy_loopback_fops, dma_dummy_loopback_get,
+			 dma_dummy_loopback_set, "%llu\n");
 
 static int dma_dummy_stall_get(void *data, u64 *val)
 {
@@ -1378,15 +1505,29 @@ static void dma_dummy_debugfs_remove(void *data)
 	debugfs_remove_recursive(dd->debugfs);
 }
 
+static void dma_dummy_debugfs_add_chan(struct dma_dummy_chan *dc,
+				       struct dentry *dir)
+{
+	debugfs_create_file_unsafe("rate", 0644, dir, dc, &dma_dummy_rate_fops);
+	debugfs_create_file_unsafe("completed", 0444, dir, &dc->completed,
+				   &dma_dummy_counter_fops);
+	debugfs_create_file_unsafe("bytes", 0444, dir, &dc->bytes,
+				   &dma_dummy_counter_fops);
+	debugfs_create_file_unsafe("lost_bytes", 0444, dir, &dc->lost_bytes,
+				   &dma_dummy_counter_fops);
+}
+
 static int dma_dummy_debugfs_init(struct device *dev, struct dma_dummy *dd)
 {
+	struct dma_dummy_chan *tx = &dd->chans[DMA_DUMMY_TX];
 	struct dentry *root = debugfs_create_dir("dma-dummy", NULL);
+	struct dentry *dir = debugfs_create_dir("tx", root);
 
 	dd->debugfs = root;
 
-	debugfs_create_file_unsafe("rate", 0644, root, dd, &dma_dummy_rate_fops);
 	debugfs_create_file("engine", 0444, root, dd, &dma_dummy_engine_fops);
-	debugfs_create_bool("loopback", 0644, root, &dd->looped);
+	debugfs_create_file_unsafe("loopback", 0644, root, dd,
+				   &dma_dummy_loopback_fops);
 
 	debugfs_create_atomic_t("refuse_prep", 0644, root, &dd->refuse_prep);
 	debugfs_create_atomic_t("fail", 0644, root, &dd->fail);
@@ -1397,14 +1538,13 @@ static int dma_dummy_debugfs_init(struct device *dev, struct dma_dummy *dd)
 				   &dma_dummy_stall_fops);
 	debugfs_create_file_unsafe("delay_us", 0644, root, dd,
 				   &dma_dummy_delay_fops);
-
-	debugfs_create_file_unsafe("completed", 0444, root, &dd->completed,
-				   &dma_dummy_counter_fops);
-	debugfs_create_file_unsafe("bytes", 0444, root, &dd->bytes,
-				   &dma_dummy_counter_fops);
-	debugfs_create_file_unsafe("lost_bytes", 0444, root, &dd->lost_bytes,
-				   &dma_dummy_counter_fops);
 	debugfs_create_atomic_t("descriptors", 0444, root, &dd->descriptors);
+
+	dma_dummy_debugfs_add_chan(&dd->chans[DMA_DUMMY_RX], root);
+	dma_dummy_debugfs_add_chan(tx, dir);
+	debugfs_create_u32("next", 0644, dir, &tx->next);
+	debugfs_create_file_unsafe("jumps", 0444, dir, &tx->jumps,
+				   &dma_dummy_counter_fops);
 
 	return devm_add_action_or_reset(dev, dma_dummy_debugfs_remove, dd);
 }
@@ -1490,7 +1630,7 @@ static int dma_dummy_dma_init(struct device *dev)
 	 * memory would be mapped uncached for the client while the thread writes to it
 	 * through the cache.
 	 */
-	dev->dma_coherent = true;
+	dev_set_dma_coherent(dev);
 #endif
 	if (get_dma_ops(dev) || device_iommu_mapped(dev))
 		return dev_err_probe(dev, -EOPNOTSUPP,
@@ -1512,7 +1652,7 @@ static bool dma_dummy_filter(struct dma_chan *chan, void *param)
 
 static const struct dma_slave_map dma_dummy_map[] = {
 	{ "adc-dummy", "rx", (void *)DMA_DEV_TO_MEM },
-	{ "adc-dummy", "tx", (void *)DMA_MEM_TO_DEV },
+	{ "dac-dummy", "tx", (void *)DMA_MEM_TO_DEV },
 };
 
 static void dma_dummy_init_chan(struct dma_dummy *dd, enum dma_dummy_id id,
@@ -1521,6 +1661,7 @@ static void dma_dummy_init_chan(struct dma_dummy *dd, enum dma_dummy_id id,
 	struct dma_dummy_chan *dc = &dd->chans[id];
 
 	dc->dir = dir;
+	dc->restart = true;
 	dc->vc.desc_free = dma_dummy_desc_free;
 	init_waitqueue_head(&dc->wq);
 	vchan_init(&dc->vc, &dd->dma);
@@ -1534,6 +1675,10 @@ static int dma_dummy_register(struct device *dev, struct dma_dummy *dd)
 	dma_cap_set(DMA_SLAVE, dma->cap_mask);
 	dma_cap_set(DMA_CYCLIC, dma->cap_mask);
 	dma_cap_set(DMA_PRIVATE, dma->cap_mask);
+	if (repeat) {
+		dma_cap_set(DMA_REPEAT, dma->cap_mask);
+		dma_cap_set(DMA_LOAD_EOT, dma->cap_mask);
+	}
 	dma->src_addr_widths = BIT(width);
 	dma->dst_addr_widths = BIT(width);
 	dma->directions = BIT(DMA_DEV_TO_MEM) | BIT(DMA_MEM_TO_DEV);
@@ -1581,7 +1726,6 @@ static int dma_dummy_probe(struct platform_device *pdev)
 		return -ENOMEM;
 
 	spin_lock_init(&dd->lock);
-	dd->restart = true;
 	platform_set_drvdata(pdev, dd);
 
 	ret = kfifo_alloc(&dd->loop, max_t(unsigned int, fifo, PAGE_SIZE),

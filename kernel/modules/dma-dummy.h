@@ -3,6 +3,7 @@
 #define _DMA_DUMMY_H
 
 #include <linux/bits.h>
+#include <linux/dmaengine.h>
 #include <linux/types.h>
 
 /* Keeps rate * NSEC_PER_SEC within 64 bits. */
@@ -11,6 +12,6 @@
 struct device;
 
 int dma_dummy_add_consumer(struct device *dev);
-int dma_dummy_set_rate(u64 rate);
+int dma_dummy_set_rate(enum dma_transfer_direction dir, u64 rate);
 
 #endif

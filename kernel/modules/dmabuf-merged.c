@@ -34,6 +34,8 @@
 
 #include <uapi/linux/dma-heap.h>
 
+#include "compat.h"
+
 static unsigned int fail_map;
 
 static int fail_map_set(const char *val, const struct kernel_param *kp)
@@ -301,4 +303,4 @@ module_exit(dmabuf_merged_exit);
 
 MODULE_DESCRIPTION("DMA-BUFs that are one piece to the device");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+IMPORT_NAMESPACE("DMA_BUF");

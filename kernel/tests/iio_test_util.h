@@ -5,7 +5,8 @@
  * in exactly this way) forms.
  *
  * The device is found by its name in sysfs; IIO_DEVICE in the environment names
- * another one. Its samples must be a running 32-bit little-endian counter.
+ * another one. Its samples must be a running 32-bit little-endian counter. The same
+ * goes for the one of output tests, IIO_OUTPUT_DEVICE, and what it is to be sent.
  */
 #ifndef __IIO_TEST_UTIL_H
 #define __IIO_TEST_UTIL_H
@@ -201,8 +202,8 @@ static inline long long fault_get(const char *name)
 static inline void fault_reset(void)
 {
 	static const char * const faults[] = {
-		"stall", "rate", "refuse_prep", "fail", "fail_stop",
-		"short_bytes", "delay_us",
+		"stall", "rate", "tx/rate", "refuse_prep", "fail", "fail_stop",
+		"short_bytes", "delay_us", "loopback",
 	};
 	unsigned int i;
 
@@ -335,6 +336,7 @@ static inline bool fail_nth_disarm(int fd)
 #define MAX_CHANNELS	16
 
 struct iio_dut {
+	const char *name;		/* NULL: that of the input device */
 	char sysfs[PATH_MAX];		/* the IIO device */
 	char driver[PATH_MAX];		/* its parent's driver */
 	char parent[NAME_MAX];		/* its parent's name */
@@ -359,6 +361,16 @@ struct iio_dut {
 static inline const char *dut_name(void)
 {
 	return getenv("IIO_DEVICE") ?: "cf-ad9361-lpc";
+}
+
+static inline const char *output_name(void)
+{
+	return getenv("IIO_OUTPUT_DEVICE") ?: "cf-ad9361-dds-core-lpc";
+}
+
+static inline const char *dut_name_of(const struct iio_dut *dut)
+{
+	return dut->name ?: dut_name();
 }
 
 static inline int dut_attr_write(const struct iio_dut *dut, const char *attr,
@@ -426,8 +438,8 @@ static inline bool dut_find(struct iio_dut *dut)
 			continue;
 		snprintf(dut->sysfs, sizeof(dut->sysfs), "%s/%.64s", dir,
 			 ent->d_name);
-		found = dut_attr_is(dut, "name", dut_name()) ||
-			dut_attr_is(dut, "label", dut_name());
+		found = dut_attr_is(dut, "name", dut_name_of(dut)) ||
+			dut_attr_is(dut, "label", dut_name_of(dut));
 		snprintf(dut->node, sizeof(dut->node), "/dev/%.64s",
 			 ent->d_name);
 	}
@@ -442,10 +454,12 @@ static inline bool dut_find(struct iio_dut *dut)
 	strcat(path, "/driver");
 	if (!realpath(path, dut->driver))
 		dut->driver[0] = '\0';
-	dut->faults = !strcmp(dut->parent, "adc-dummy") &&
+	dut->faults = (!strcmp(dut->parent, "adc-dummy") ||
+		       !strcmp(dut->parent, "dac-dummy")) &&
 		      fault_exists("stall");
 	dut->stall = dut->faults ? FAULT_DIR "stall" :
-		     !access(BOARD_DIR "rx_hold", W_OK) ? BOARD_DIR "rx_hold" : NULL;
+		     dut->name || access(BOARD_DIR "rx_hold", W_OK) ? NULL :
+		     BOARD_DIR "rx_hold";
 
 	return true;
 }
@@ -545,7 +559,8 @@ static inline void dut_channels(struct iio_dut *dut)
 	dut->scan_bytes = 0;
 	while (d && (ent = readdir(d)) && dut->num_channels < MAX_CHANNELS) {
 		len = strlen(ent->d_name);
-		if (strncmp(ent->d_name, "in_", 3) || len < 6 || len > 60 ||
+		if ((strncmp(ent->d_name, "in_", 3) &&
+		     strncmp(ent->d_name, "out_", 4)) || len < 7 || len > 60 ||
 		    strcmp(ent->d_name + len - 3, "_en"))
 			continue;
 		snprintf(attr, sizeof(attr), "buffer0/%.*s_type",
@@ -667,13 +682,13 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 	file_write("/sys/kernel/debug/dma-api/num_errors", "1");
 	merged_reset();
 	if (!dut_find(dut))
-		SKIP_SETUP("no IIO device %s", dut_name());
+		SKIP_SETUP("no IIO device %s", dut_name_of(dut));
 	if ((needs & NEED_FAULTS) && !dut->faults)
-		SKIP_SETUP("%s is not on the dummy DMA controller", dut_name());
+		SKIP_SETUP("%s is not on the dummy DMA controller", dut_name_of(dut));
 	if ((needs & NEED_STALL) && !dut->stall)
-		SKIP_SETUP("%s cannot hold transfers back", dut_name());
+		SKIP_SETUP("%s cannot hold transfers back", dut_name_of(dut));
 	if ((needs & NEED_REBIND) && !dut->driver[0])
-		SKIP_SETUP("%s has no driver to unbind", dut_name());
+		SKIP_SETUP("%s has no driver to unbind", dut_name_of(dut));
 	if ((needs & NEED_BUFINFO) && access(BUFINFO, R_OK))
 		SKIP_SETUP("no " BUFINFO);
 
@@ -705,7 +720,7 @@ static inline void dut_setup(struct __test_metadata *_metadata,
 	if (errno == ENOTTY)
 		SKIP_SETUP("kernel without the IIO DMABUF interface");
 	if (errno == EPERM && !dut->faults)
-		SKIP_SETUP("%s cannot do DMABUFs", dut_name());
+		SKIP_SETUP("%s cannot do DMABUFs", dut_name_of(dut));
 }
 
 /* After a failed test nothing is known about the device: bind it anew. */
@@ -964,12 +979,12 @@ static inline bool block_alive(const struct block *blk)
 /* --------------------------------------------------------------- fences */
 
 /*
- * Takes what readers of the block would wait for. This has to happen before
- * the fence signals: a signalled one is not exported any more.
+ * Takes what readers of the block, or writers to it, would wait for. This has to
+ * happen before the fence signals: a signalled one is not exported any more.
  */
-static inline int fence_export(const struct block *blk)
+static inline int fence_export_for(const struct block *blk, __u32 flags)
 {
-	struct dma_buf_export_sync_file req = { .flags = DMA_BUF_SYNC_READ };
+	struct dma_buf_export_sync_file req = { .flags = flags };
 
 	if (ioctl(blk->fd, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &req))
 		return -errno;
@@ -977,15 +992,26 @@ static inline int fence_export(const struct block *blk)
 	return req.fd;
 }
 
-/* Makes writers and readers of the block wait for somebody else's fence */
-static inline int fence_import(const struct block *blk, int fence)
+static inline int fence_export(const struct block *blk)
+{
+	return fence_export_for(blk, DMA_BUF_SYNC_READ);
+}
+
+static inline int fence_import_for(const struct block *blk, int fence,
+				   __u32 flags)
 {
 	struct dma_buf_import_sync_file req = {
-		.flags = DMA_BUF_SYNC_WRITE,
+		.flags = flags,
 		.fd = fence,
 	};
 
 	return ioctl(blk->fd, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &req);
+}
+
+/* Makes writers and readers of the block wait for somebody else's fence */
+static inline int fence_import(const struct block *blk, int fence)
+{
+	return fence_import_for(blk, fence, DMA_BUF_SYNC_WRITE);
 }
 
 /* As in drivers/dma-buf/sw_sync.c, which has no header of its own */

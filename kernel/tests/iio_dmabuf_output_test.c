@@ -1,0 +1,1626 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Output: what is enqueued goes out, once, in order and no further than bytes_used,
+ * and cyclic transfers go out until something ends them. On the dummies, which look at
+ * every word that is sent: it has to continue the running count.
+ */
+#include "iio_test_bufs.h"
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#define WORDS		(SIZE / sizeof(uint32_t))
+#define SLOW		(100 * SIZE)	/* bytes/s: 10 ms for a block */
+
+struct output {
+	struct bufs b;
+	uint32_t count;			/* of the next word to be filled in */
+	long long bytes, completed, jumps;	/* of the controller at the begin */
+};
+
+static long long sent_bytes(const struct output *o)
+{
+	return fault_get("tx/bytes") - o->bytes;
+}
+
+static long long sent_blocks(const struct output *o)
+{
+	return fault_get("tx/completed") - o->completed;
+}
+
+/* Words that did not follow the one before */
+static long long sent_jumps(const struct output *o)
+{
+	return fault_get("tx/jumps") - o->jumps;
+}
+
+/* From here on the controller counts for this test. */
+static void begin_count(struct __test_metadata *_metadata, struct output *o)
+{
+	o->count = 0;
+	ASSERT_EQ(0, fault_set("tx/next", 0));
+	o->bytes = fault_get("tx/bytes");
+	o->completed = fault_get("tx/completed");
+	o->jumps = fault_get("tx/jumps");
+}
+
+static void dac_setup(struct __test_metadata *_metadata, struct output *o)
+{
+	o->b.dut.name = output_name();
+	bufs_setup(_metadata, &o->b, NEED_FAULTS);
+	begin_count(_metadata, o);
+}
+
+/* Also for tests that have taken the device away */
+static void dac_teardown(struct __test_metadata *_metadata, struct output *o)
+{
+	struct iio_dut *dut = &o->b.dut;
+
+	if (access(dut->sysfs, F_OK)) {
+		dut_close_fd(dut);
+		dut_rebind(dut);
+		dut_scan_all(dut);
+	}
+	bufs_teardown(_metadata, &o->b);
+}
+
+/* Continues the count in the first bytes of a block; what follows is none. */
+static void fill_bytes(struct output *o, int i, size_t bytes)
+{
+	struct block *blk = &o->b.blk[i];
+	size_t n;
+
+	block_sync(blk, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+	memset(blk->map, 0xa5, blk->size);
+	for (n = 0; n < bytes / sizeof(uint32_t); n++)
+		blk->map[n] = o->count++;
+	block_sync(blk, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+}
+
+static void fill(struct output *o, int i)
+{
+	fill_bytes(o, i, SIZE);
+}
+
+static void fill_all(struct output *o)
+{
+	int i;
+
+	for (i = 0; i < NUM_BLOCKS; i++)
+		fill(o, i);
+}
+
+static int enqueue_cyclic(const struct bufs *b, int i)
+{
+	return iio_enqueue_flags(b->dut.fd, b->blk[i].fd, SIZE,
+				 IIO_BUFFER_DMABUF_CYCLIC);
+}
+
+/* What somebody would wait for who wants to write to the block */
+static int export_fence(struct __test_metadata *_metadata,
+			const struct bufs *b, int i)
+{
+	int fence = fence_export_for(&b->blk[i], DMA_BUF_SYNC_WRITE);
+
+	ASSERT_GE(fence, 0);
+
+	return fence;
+}
+
+/* Enqueues a block, and returns the fence of that. */
+static int queue(struct __test_metadata *_metadata, const struct bufs *b, int i)
+{
+	int fence;
+
+	ASSERT_EQ(0, enqueue(b, i));
+	fence = export_fence(_metadata, b, i);
+	EXPECT_EQ(0, fence_status(fence));
+
+	return fence;
+}
+
+/* The same, with the transfer going on and not coming to an end */
+static int stall(struct __test_metadata *_metadata, const struct bufs *b, int i)
+{
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+
+	return queue(_metadata, b, i);
+}
+
+/* True if nobody reads from the block any more */
+static bool is_idle(const struct bufs *b, int i, int ms)
+{
+	struct pollfd pfd = { .fd = b->blk[i].fd, .events = POLLOUT };
+
+	return poll(&pfd, 1, ms) == 1 && pfd.revents == POLLOUT;
+}
+
+static void expect_sent(struct __test_metadata *_metadata,
+			const struct output *o, long long bytes,
+			long long jumps)
+{
+	EXPECT_TRUE(wait_until(sent_bytes(o) >= bytes, WAIT_MS));
+	EXPECT_EQ(bytes, sent_bytes(o));
+	EXPECT_EQ(jumps, sent_jumps(o));
+	EXPECT_EQ(o->count, fault_get("tx/next"));
+}
+
+/* The device, open, takes an attached block that is idle, and sends it. */
+static void expect_output_works(struct __test_metadata *_metadata,
+				struct output *o, int i)
+{
+	begin_count(_metadata, o);
+	fill(o, i);
+	ASSERT_EQ(0, enqueue(&o->b, i));
+	EXPECT_TRUE(is_idle(&o->b, i, WAIT_MS));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+/* The same for a device that is disabled, and has no attachments */
+static void expect_enable_works(struct __test_metadata *_metadata,
+				struct output *o, int i)
+{
+	test_cmd_attach(o->b.dut.fd, o->b.blk[i].fd);
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	expect_output_works(_metadata, o, i);
+}
+
+static int enqueue_first(void *arg)
+{
+	return enqueue(arg, 0);
+}
+
+static int begin_write(void *arg)
+{
+	return block_sync(arg, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+}
+
+/* ----------------------------------------------------------------- output */
+
+FIXTURE(output) {
+	struct output o;
+};
+
+FIXTURE_SETUP(output)
+{
+	dac_setup(_metadata, &self->o);
+	attach_all(_metadata, &self->o.b);
+}
+
+FIXTURE_TEARDOWN(output)
+{
+	dac_teardown(_metadata, &self->o);
+}
+
+TEST_F(output, every_word_once_and_in_the_order_of_enqueue)
+{
+	struct output *o = &self->o;
+	unsigned int n, i;
+
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	for (n = 0; n < 16 * NUM_BLOCKS; n++) {
+		i = n % NUM_BLOCKS;
+		ASSERT_TRUE(is_idle(&o->b, i, WAIT_MS));
+		fill(o, i);
+		ASSERT_EQ(0, enqueue(&o->b, i));
+	}
+	expect_sent(_metadata, o, n * SIZE, 0);
+}
+
+TEST_F(output, queued_before_the_enable)
+{
+	struct output *o = &self->o;
+	int i;
+
+	fill_all(o);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue(&o->b, i));
+	EXPECT_FALSE(is_idle(&o->b, 0, QUIET_MS));
+	EXPECT_EQ(0, sent_bytes(o));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	expect_sent(_metadata, o, NUM_BLOCKS * SIZE, 0);
+}
+
+TEST_F(output, works_at_every_enable)
+{
+	struct output *o = &self->o;
+	int n;
+
+	for (n = 0; n < 4; n++) {
+		ASSERT_EQ(0, dut_enable(&o->b.dut));
+		expect_output_works(_metadata, o, n % 2);
+		ASSERT_EQ(0, dut_disable(&o->b.dut));
+	}
+}
+
+TEST_F(output, bytes_used_is_what_goes_out)
+{
+	struct output *o = &self->o;
+	const size_t align = o->b.dut.align;
+	const size_t bytes[] = { SIZE, SIZE - align, SIZE / 2, align, SIZE };
+	long long sum = 0;
+	unsigned int i;
+
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	for (i = 0; i < ARRAY_SIZE(bytes); i++) {
+		fill_bytes(o, 0, bytes[i]);
+		test_cmd_enqueue(o->b.dut.fd, o->b.blk[0].fd, bytes[i]);
+		ASSERT_TRUE(is_idle(&o->b, 0, WAIT_MS));
+		sum += bytes[i];
+	}
+	expect_sent(_metadata, o, sum, 0);
+}
+
+TEST_F(output, bytes_used_is_checked)
+{
+	struct bufs *b = &self->o.b;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_err_enqueue(EINVAL, b->dut.fd, b->blk[0].fd, 0);
+	test_err_enqueue(EINVAL, b->dut.fd, b->blk[0].fd, SIZE + b->dut.align);
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+TEST_F(output, length_that_the_engine_cannot_do_is_einval)
+{
+	struct bufs *b = &self->o.b;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_err_enqueue(EINVAL, b->dut.fd, b->blk[0].fd, SIZE - 1);
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+/* Single pages, and one piece of many pages */
+TEST_F(output, of_every_exporter)
+{
+	static const enum exporter exporters[] = { UDMABUF_PAGES, CMA_HEAP, MERGED };
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	unsigned int i;
+	int fd;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < ARRAY_SIZE(exporters); i++) {
+		fd = exporter_alloc(exporters[i], SIZE);
+		if (fd < 0)
+			continue;
+		test_cmd_detach(b->dut.fd, b->blk[0].fd);
+		block_free(&b->blk[0]);
+		ASSERT_EQ(0, block_wrap(&b->blk[0], fd, SIZE));
+		test_cmd_attach(b->dut.fd, b->blk[0].fd);
+		expect_output_works(_metadata, o, 0);
+	}
+}
+
+TEST_F(output, as_fast_as_the_converter_takes_it)
+{
+	struct output *o = &self->o;
+	uint64_t start = now_ms();
+	int i;
+
+	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	fill_all(o);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue(&o->b, i));
+	expect_sent(_metadata, o, NUM_BLOCKS * SIZE, 0);
+	EXPECT_LE(1000 * NUM_BLOCKS * SIZE / SLOW - 1, now_ms() - start);
+}
+
+/* The converter says so, as it does of samples that were lost in the other direction. */
+TEST_F(output, underflow_is_noticed)
+{
+	struct output *o = &self->o;
+	long long lost;
+
+	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	lost = fault_get("tx/lost_bytes");
+	fill(o, 0);
+	fill(o, 1);
+	ASSERT_EQ(0, enqueue(&o->b, 0));
+	ASSERT_EQ(0, enqueue(&o->b, 1));
+	ASSERT_TRUE(is_idle(&o->b, 1, WAIT_MS));
+	EXPECT_EQ(lost, fault_get("tx/lost_bytes"));
+
+	/* Longer than the FIFO lasts */
+	usleep(200000);
+	fill(o, 0);
+	ASSERT_EQ(0, enqueue(&o->b, 0));
+	ASSERT_TRUE(is_idle(&o->b, 0, WAIT_MS));
+	EXPECT_LT(lost, fault_get("tx/lost_bytes"));
+	expect_sent(_metadata, o, 3 * SIZE, 0);
+}
+
+TEST_F(output, read_is_refused)
+{
+	char data[64];
+
+	EXPECT_ERRNO(EPERM, read(self->o.b.dut.fd, data, sizeof(data)));
+}
+
+/* ... for readers do not wait for each other. */
+TEST_F(output, publishes_a_read_fence)
+{
+	struct bufs *b = &self->o.b;
+	struct pollfd pfd = { .fd = b->blk[0].fd, .events = POLLIN | POLLOUT };
+	int fence = stall(_metadata, b, 0), readers;
+
+	readers = fence_export(&b->blk[0]);
+	EXPECT_EQ(1, fence_status(readers));
+	EXPECT_EQ(1, poll(&pfd, 1, 0));
+	EXPECT_EQ(POLLIN, pfd.revents);
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	close(readers);
+	close(fence);
+}
+
+TEST_F(output, cpu_that_writes_waits)
+{
+	struct bufs *b = &self->o.b;
+	struct sleeper s;
+
+	close(stall(_metadata, b, 0));
+	ASSERT_TRUE(sleeper_start(&s, begin_write, &b->blk[0]));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+}
+
+TEST_F(output, one_fence_each)
+{
+	struct bufs *b = &self->o.b;
+	int fence[2];
+
+	fence[0] = stall(_metadata, b, 0);
+	fence[1] = queue(_metadata, b, 1);
+	EXPECT_TRUE(is_idle(b, 2, 0));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_EQ(1, fence_wait(fence[0], WAIT_MS));
+	EXPECT_EQ(1, fence_wait(fence[1], WAIT_MS));
+	close(fence[0]);
+	close(fence[1]);
+}
+
+/* ------------------------------------------------------ output, in use already */
+
+TEST_F(output, queued_is_ebusy_at_once)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	uint64_t start;
+
+	fill(o, 0);
+	ASSERT_EQ(0, enqueue(b, 0));
+	start = now_ms();
+	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
+	EXPECT_GT(AT_ONCE_MS, now_ms() - start);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(output, in_flight_is_eagain_with_nonblock)
+{
+	struct bufs *b = &self->o.b;
+
+	close(stall(_metadata, b, 0));
+	dut_nonblock(&b->dut, true);
+	EXPECT_ERRNO(EAGAIN, enqueue(b, 0));
+}
+
+TEST_F(output, in_flight_is_waited_for)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	struct sleeper s;
+
+	fill(o, 0);
+	close(stall(_metadata, b, 0));
+	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	/* The same words once more */
+	expect_sent(_metadata, o, 2 * SIZE, 1);
+}
+
+/* Whatever the second one says: the first one goes on, and is waited for. */
+static void expect_no_harm(struct __test_metadata *_metadata,
+			   struct output *o, int fence)
+{
+	struct bufs *b = &o->b;
+	int i, now;
+
+	dut_nonblock(&b->dut, true);
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(-1, enqueue(b, 0));
+	dut_nonblock(&b->dut, false);
+
+	EXPECT_EQ(0, fence_status(fence));
+	EXPECT_FALSE(is_idle(b, 0, QUIET_MS));
+	now = export_fence(_metadata, b, 0);
+	EXPECT_EQ(0, fence_status(now));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_EQ(1, fence_wait(now, WAIT_MS));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	expect_sent(_metadata, o, SIZE, 0);
+	close(now);
+	close(fence);
+	expect_output_works(_metadata, o, 0);
+}
+
+TEST_F(output, second_enqueue_of_a_queued_block_does_no_harm)
+{
+	fill(&self->o, 0);
+	expect_no_harm(_metadata, &self->o, queue(_metadata, &self->o.b, 0));
+}
+
+TEST_F(output, second_enqueue_of_a_block_in_flight_does_no_harm)
+{
+	fill(&self->o, 0);
+	expect_no_harm(_metadata, &self->o, stall(_metadata, &self->o.b, 0));
+}
+
+/* --------------------------------------------------- output, and others' fences */
+
+FIXTURE(output_foreign) {
+	struct output o;
+	int timeline;
+	int fence;
+};
+
+FIXTURE_SETUP(output_foreign)
+{
+	dac_setup(_metadata, &self->o);
+	attach_all(_metadata, &self->o.b);
+	self->timeline = sw_sync_open();
+	if (self->timeline < 0)
+		SKIP_SETUP("no CONFIG_SW_SYNC");
+	self->fence = sw_sync_fence(self->timeline, 1);
+	ASSERT_GE(self->fence, 0);
+}
+
+FIXTURE_TEARDOWN(output_foreign)
+{
+	close(self->fence);
+	close(self->timeline);
+	dac_teardown(_metadata, &self->o);
+}
+
+#define NO_IMPORT	"kernel cannot import a fence into a dma-buf"
+
+TEST_F(output_foreign, writer_is_eagain_with_nonblock)
+{
+	struct bufs *b = &self->o.b;
+
+	if (fence_import(&b->blk[0], self->fence))
+		SKIP(return, NO_IMPORT);
+	dut_nonblock(&b->dut, true);
+	EXPECT_ERRNO(EAGAIN, enqueue(b, 0));
+}
+
+TEST_F(output_foreign, writer_is_waited_for)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	struct sleeper s;
+
+	fill(o, 0);
+	if (fence_import(&b->blk[0], self->fence))
+		SKIP(return, NO_IMPORT);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
+	EXPECT_EQ(0, sent_bytes(o));
+	ASSERT_EQ(0, sw_sync_inc(self->timeline, 1));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(output_foreign, reader_is_not_waited_for)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	fill(o, 0);
+	if (fence_import_for(&b->blk[0], self->fence, DMA_BUF_SYNC_READ))
+		SKIP(return, NO_IMPORT);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	dut_nonblock(&b->dut, true);
+	ASSERT_EQ(0, enqueue(b, 0));
+	expect_sent(_metadata, o, SIZE, 0);
+	EXPECT_EQ(0, fence_status(self->fence));
+}
+
+/* -------------------------------------------------------------- output, faults */
+
+TEST_F(output, refused_transfer_is_the_error_of_enqueue)
+{
+	struct bufs *b = &self->o.b;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	EXPECT_EQ(-1, enqueue(b, 0));
+	EXPECT_EQ(0, fault_get("refuse_prep"));
+	EXPECT_TRUE(is_idle(b, 0, 0));
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+TEST_F(output, failed_transfer_is_eio)
+{
+	struct bufs *b = &self->o.b;
+	int fence[2];
+
+	fence[0] = queue(_metadata, b, 0);
+	fence[1] = queue(_metadata, b, 1);
+	ASSERT_EQ(0, fault_set("fail", 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(-EIO, fence_wait(fence[0], WAIT_MS));
+	EXPECT_EQ(1, fence_wait(fence[1], WAIT_MS));
+	close(fence[0]);
+	close(fence[1]);
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+/* ------------------------------------------------------------ output, its ends */
+
+TEST_F(output, disable_cancels_what_is_in_flight)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence[2];
+
+	fence[0] = stall(_metadata, b, 0);
+	fence[1] = queue(_metadata, b, 1);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	EXPECT_EQ(-ECANCELED, fence_wait(fence[0], WAIT_MS));
+	EXPECT_EQ(-ECANCELED, fence_wait(fence[1], WAIT_MS));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, o, 0);
+	expect_output_works(_metadata, o, 1);
+	close(fence[0]);
+	close(fence[1]);
+}
+
+TEST_F(output, disable_leaves_what_is_queued)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	fill(o, 0);
+	ASSERT_EQ(0, enqueue(b, 0));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	EXPECT_FALSE(is_idle(b, 0, QUIET_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(output, attach_leaves_what_is_queued)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	test_cmd_detach(b->dut.fd, b->blk[1].fd);
+	fill(o, 0);
+	ASSERT_EQ(0, enqueue(b, 0));
+	test_cmd_attach(b->dut.fd, b->blk[1].fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(output, detach_cancels_what_is_queued)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence = queue(_metadata, b, 0);
+
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, o, 1);
+	close(fence);
+}
+
+/* What is in flight goes out, from memory that stays for so long. */
+TEST_F(output, detach_lets_go_on_what_is_in_flight)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	fill(o, 0);
+	fence = stall(_metadata, b, 0);
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	block_free(&b->blk[0]);
+	EXPECT_FALSE(wait_until(block_attachments(&b->blk[0], NULL, 0) < 1,
+				QUIET_MS));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	expect_sent(_metadata, o, SIZE, 0);
+	EXPECT_TRUE(wait_until(!block_alive(&b->blk[0]), WAIT_MS));
+	close(fence);
+}
+
+TEST_F(output, unbind_ends_what_is_in_flight)
+{
+	struct bufs *b = &self->o.b;
+	int fence[2];
+
+	fence[0] = stall(_metadata, b, 0);
+	fence[1] = queue(_metadata, b, 1);
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	EXPECT_EQ(-ENODEV, fence_wait(fence[0], WAIT_MS));
+	EXPECT_EQ(-ENODEV, fence_wait(fence[1], WAIT_MS));
+	EXPECT_ERRNO(ENODEV, enqueue(b, 0));
+	close(fence[0]);
+	close(fence[1]);
+}
+
+TEST_F(output, unbind_ends_what_is_queued)
+{
+	struct bufs *b = &self->o.b;
+	int fence = queue(_metadata, b, 0);
+
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	EXPECT_EQ(-ENODEV, fence_wait(fence, WAIT_MS));
+	close(fence);
+}
+
+TEST_F(output, unbind_unmaps)
+{
+	struct bufs *b = &self->o.b;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	close(stall(_metadata, b, 0));
+	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
+}
+
+TEST_F(output, unbind_wakes_an_enqueue_behind_a_writer)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int timeline = sw_sync_open(), fence;
+	struct sleeper s;
+
+	if (timeline < 0)
+		SKIP(return, "no CONFIG_SW_SYNC");
+	fence = sw_sync_fence(timeline, 1);
+	ASSERT_GE(fence, 0);
+	if (fence_import(&b->blk[0], fence))
+		SKIP(return, NO_IMPORT);
+	close(fence);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	EXPECT_TRUE(wait_until(s.done, AT_ONCE_MS));
+	close(timeline);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+}
+
+TEST_F(output, works_after_unbind_and_bind)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	close(stall(_metadata, b, 0));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	dut_close_fd(&b->dut);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(dut_rebind(&b->dut));
+	dut_scan_all(&b->dut);
+	next_opens(_metadata, b);
+	expect_enable_works(_metadata, o, 0);
+}
+
+/* ------------------------------------------------------- output, and its owner */
+
+/*
+ * The owner of the buffer is a child here. It ends by close() or by SIGKILL; the
+ * dma-bufs are the parent's as well.
+ */
+FIXTURE(output_owner) {
+	struct output o;
+	pid_t pid;
+	int pipe;
+};
+
+FIXTURE_VARIANT(output_owner) {
+	bool kill;
+};
+
+FIXTURE_VARIANT_ADD(output_owner, close) { .kill = false, };
+FIXTURE_VARIANT_ADD(output_owner, kill) { .kill = true, };
+
+FIXTURE_SETUP(output_owner)
+{
+	dac_setup(_metadata, &self->o);
+}
+
+FIXTURE_TEARDOWN(output_owner)
+{
+	if (self->pid > 0) {
+		kill(self->pid, SIGKILL);
+		waitpid(self->pid, NULL, 0);
+	}
+	dac_teardown(_metadata, &self->o);
+}
+
+static int owner_main(struct bufs *b, int pipe, bool enable, __u32 flags)
+{
+	char byte = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	b->dut.fd = dut_open_fd(&b->dut);
+	if (b->dut.fd < 0 || iio_attach(b->dut.fd, b->blk[0].fd) ||
+	    (enable && dut_enable(&b->dut)) ||
+	    iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE, flags))
+		return 1;
+	if (write(pipe, &byte, 1) != 1 || read(pipe, &byte, 1) != 1)
+		return 1;
+	close(b->dut.fd);
+	if (write(pipe, &byte, 1) != 1)
+		return 1;
+	pause();
+
+	return 0;
+}
+
+static void owner_start(struct __test_metadata *_metadata,
+			FIXTURE_DATA(output_owner) *self, bool enable,
+			__u32 flags)
+{
+	int sock[2];
+	char byte;
+
+	fill(&self->o, 0);
+	dut_close_fd(&self->o.b.dut);
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	self->pid = fork();
+	ASSERT_GE(self->pid, 0);
+	if (!self->pid) {
+		close(sock[0]);
+		_exit(owner_main(&self->o.b, sock[1], enable, flags));
+	}
+	close(sock[1]);
+	self->pipe = sock[0];
+	ASSERT_EQ(1, read(self->pipe, &byte, 1));
+}
+
+/* Ends the owner; the next one opens the buffer. */
+static void owner_end(struct __test_metadata *_metadata,
+		      FIXTURE_DATA(output_owner) *self,
+		      const FIXTURE_VARIANT(output_owner) *variant)
+{
+	char byte = 0;
+
+	if (!variant->kill) {
+		ASSERT_EQ(1, write(self->pipe, &byte, 1));
+		ASSERT_EQ(1, read(self->pipe, &byte, 1));
+	}
+	kill(self->pid, SIGKILL);
+	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, 0));
+	self->pid = 0;
+	next_opens(_metadata, &self->o.b);
+}
+
+TEST_F(output_owner, leaves_nothing_queued)
+{
+	struct output *o = &self->o;
+	int fence;
+
+	owner_start(_metadata, self, false, 0);
+	fence = export_fence(_metadata, &o->b, 0);
+	owner_end(_metadata, self, variant);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
+	close(fence);
+	expect_enable_works(_metadata, o, 1);
+}
+
+TEST_F(output_owner, leaves_in_flight_what_is)
+{
+	struct output *o = &self->o;
+	int fence;
+
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 1));
+	owner_start(_metadata, self, true, 0);
+	fence = export_fence(_metadata, &o->b, 0);
+	owner_end(_metadata, self, variant);
+	EXPECT_EQ(0, fence_status(fence));
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	expect_sent(_metadata, o, SIZE, 0);
+	close(fence);
+	test_cmd_attach(o->b.dut.fd, o->b.blk[1].fd);
+	expect_output_works(_metadata, o, 1);
+}
+
+/* ----------------------------------------------------------------- cyclic */
+
+FIXTURE(cyclic) {
+	struct output o;
+};
+
+/* Begins with an empty queue, whatever the kernel does with the flag. */
+static void cyclic_probe(struct __test_metadata *_metadata, struct output *o)
+{
+	struct bufs *b = &o->b;
+	int ret, err;
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ret = enqueue_cyclic(b, 0);
+	err = errno;
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	if (ret && err == EINVAL)
+		SKIP_SETUP("kernel without cyclic transfers");
+}
+
+FIXTURE_SETUP(cyclic)
+{
+	struct output *o = &self->o;
+
+	dac_setup(_metadata, o);
+	attach_all(_metadata, &o->b);
+	cyclic_probe(_metadata, o);
+	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
+	begin_count(_metadata, o);
+}
+
+FIXTURE_TEARDOWN(cyclic)
+{
+	dac_teardown(_metadata, &self->o);
+}
+
+/* Block @i goes out, and has done so some times. */
+static void start_cyclic(struct __test_metadata *_metadata, struct output *o,
+			 int i)
+{
+	long long before = sent_blocks(o);
+
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	ASSERT_EQ(0, enqueue_cyclic(&o->b, i));
+	EXPECT_TRUE(wait_until(sent_blocks(o) >= before + 3, WAIT_MS));
+}
+
+static bool is_going_out(const struct output *o)
+{
+	long long before = sent_blocks(o);
+
+	return wait_until(sent_blocks(o) >= before + 3, WAIT_MS);
+}
+
+/* Nothing at all goes out. */
+static bool is_quiet(const struct output *o)
+{
+	long long before = sent_bytes(o);
+
+	return !wait_until(sent_bytes(o) != before, QUIET_MS);
+}
+
+/*
+ * Block @next takes the place of a cyclic one. It continues the count, which thus jumps
+ * after each period but the last, and nowhere else.
+ */
+static void expect_replaced(struct __test_metadata *_metadata,
+			    struct output *o, int next)
+{
+	long long sent;
+
+	fill(o, next);
+	ASSERT_EQ(0, enqueue(&o->b, next));
+	EXPECT_TRUE(is_idle(&o->b, next, WAIT_MS));
+	EXPECT_TRUE(is_quiet(o));
+	sent = sent_blocks(o);
+	expect_sent(_metadata, o, sent * SIZE, sent - 2);
+}
+
+TEST_F(cyclic, goes_out_again_and_again)
+{
+	struct output *o = &self->o;
+	long long sent;
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, dut_disable(&o->b.dut));
+	sent = sent_blocks(o);
+	EXPECT_EQ(sent * SIZE, sent_bytes(o));
+	/* The next period may have begun. */
+	EXPECT_LE(sent - 1, sent_jumps(o));
+	EXPECT_GE(sent, sent_jumps(o));
+	EXPECT_TRUE(is_quiet(o));
+}
+
+TEST_F(cyclic, period_is_bytes_used)
+{
+	struct output *o = &self->o;
+	long long sent;
+
+	fill_bytes(o, 0, SIZE / 4);
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	ASSERT_EQ(0, iio_enqueue_flags(o->b.dut.fd, o->b.blk[0].fd, SIZE / 4,
+				       IIO_BUFFER_DMABUF_CYCLIC));
+	EXPECT_TRUE(is_going_out(o));
+	ASSERT_EQ(0, dut_disable(&o->b.dut));
+	sent = sent_blocks(o);
+	EXPECT_EQ(sent * SIZE / 4, sent_bytes(o));
+	EXPECT_GE(sent, sent_jumps(o));
+}
+
+TEST_F(cyclic, begins_with_the_enable)
+{
+	struct output *o = &self->o;
+
+	fill(o, 0);
+	ASSERT_EQ(0, enqueue_cyclic(&o->b, 0));
+	EXPECT_TRUE(is_quiet(o));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	EXPECT_TRUE(is_going_out(o));
+}
+
+TEST_F(cyclic, ends_with_the_disable)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	EXPECT_TRUE(is_quiet(o));
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(is_quiet(o));
+	expect_output_works(_metadata, o, 0);
+	start_cyclic(_metadata, o, 0);
+}
+
+TEST_F(cyclic, ends_with_the_disable_though_it_stalls)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, o, 0);
+}
+
+TEST_F(cyclic, next_one_begins_at_the_end_of_a_period)
+{
+	struct output *o = &self->o;
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	expect_replaced(_metadata, o, 1);
+}
+
+TEST_F(cyclic, next_ones_keep_their_order)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	long long sent;
+	int i;
+
+	fill_all(o);
+	start_cyclic(_metadata, o, 0);
+	for (i = 1; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue(b, i));
+	EXPECT_TRUE(is_idle(b, NUM_BLOCKS - 1, WAIT_MS));
+	sent = sent_blocks(o);
+	expect_sent(_metadata, o, sent * SIZE, sent - NUM_BLOCKS);
+}
+
+/* ... and is no block of a cyclic transfer any more, which there can be anew. */
+TEST_F(cyclic, replaced_one_can_be_enqueued_again)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int n;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (n = 0; n < 3; n++) {
+		begin_count(_metadata, o);
+		fill(o, 0);
+		start_cyclic(_metadata, o, 0);
+		expect_replaced(_metadata, o, 1);
+		expect_output_works(_metadata, o, 0);
+	}
+	start_cyclic(_metadata, o, 1);
+}
+
+TEST_F(cyclic, replaced_one_is_waited_for_no_more)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence;
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	fence = export_fence(_metadata, b, 0);
+	expect_replaced(_metadata, o, 1);
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	close(fence);
+}
+
+TEST_F(cyclic, block_is_busy)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	uint64_t start;
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	start = now_ms();
+	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
+	EXPECT_ERRNO(EBUSY, enqueue_cyclic(b, 0));
+	test_err_attach(EBUSY, b->dut.fd, b->blk[0].fd);
+	EXPECT_GT(AT_ONCE_MS, now_ms() - start);
+	expect_replaced(_metadata, o, 1);
+}
+
+TEST_F(cyclic, there_is_one_at_a_time)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	EXPECT_ERRNO(EBUSY, enqueue_cyclic(b, 1));
+	EXPECT_TRUE(is_idle(b, 1, 0));
+	EXPECT_TRUE(is_going_out(o));
+	expect_replaced(_metadata, o, 1);
+}
+
+/* The second one learns it from ENQUEUE, or from its fence. */
+TEST_F(cyclic, there_is_one_at_a_time_of_those_that_are_queued)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence;
+
+	fill(o, 0);
+	ASSERT_EQ(0, enqueue_cyclic(b, 0));
+	if (!enqueue_cyclic(b, 1)) {
+		fence = export_fence(_metadata, b, 1);
+		ASSERT_EQ(0, dut_enable(&b->dut));
+		EXPECT_EQ(-EBUSY, fence_wait(fence, WAIT_MS));
+		close(fence);
+	} else {
+		EXPECT_EQ(EBUSY, errno);
+		ASSERT_EQ(0, dut_enable(&b->dut));
+	}
+	EXPECT_TRUE(is_going_out(o));
+	expect_replaced(_metadata, o, 1);
+}
+
+static unsigned int count_records(int kmsg)
+{
+	unsigned int n = 0;
+	char text[4096];
+
+	while (read(kmsg, text, sizeof(text)) > 0)
+		n++;
+
+	return n;
+}
+
+TEST_F(cyclic, second_one_is_nothing_for_the_kernel_log)
+{
+	struct output *o = &self->o;
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), i;
+
+	if (kmsg < 0)
+		SKIP(return, "no /dev/kmsg");
+
+	start_cyclic(_metadata, o, 0);
+	ASSERT_LE(0, lseek(kmsg, 0, SEEK_END));
+	for (i = 0; i < 50; i++)
+		EXPECT_EQ(-1, enqueue_cyclic(&o->b, 1));
+	EXPECT_GT(10, count_records(kmsg));
+	close(kmsg);
+}
+
+TEST_F(cyclic, refused_one_does_not_replace_it)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	EXPECT_EQ(-1, enqueue(b, 1));
+	EXPECT_TRUE(is_going_out(o));
+	expect_replaced(_metadata, o, 1);
+}
+
+TEST_F(cyclic, failed_one_replaces_it)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence;
+
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, fault_set("fail", 1));
+	fence = queue(_metadata, b, 1);
+	EXPECT_EQ(-EIO, fence_wait(fence, WAIT_MS));
+	EXPECT_TRUE(is_quiet(o));
+	close(fence);
+	expect_output_works(_metadata, o, 0);
+	expect_output_works(_metadata, o, 1);
+}
+
+/* Its memory stays until it has ended, whatever user space does. */
+static void expect_pinned(struct __test_metadata *_metadata, struct output *o)
+{
+	struct bufs *b = &o->b;
+
+	EXPECT_TRUE(is_going_out(o));
+	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	EXPECT_TRUE(wait_until(!block_alive(&b->blk[0]), WAIT_MS));
+}
+
+TEST_F(cyclic, goes_on_after_detach)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	start_cyclic(_metadata, o, 0);
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	block_free(&b->blk[0]);
+	expect_pinned(_metadata, o);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, o, 1);
+}
+
+TEST_F(cyclic, is_replaced_after_detach)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	block_free(&b->blk[0]);
+	expect_replaced(_metadata, o, 1);
+	EXPECT_TRUE(wait_until(!block_alive(&b->blk[0]), WAIT_MS));
+}
+
+TEST_F(cyclic, goes_on_after_close)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	start_cyclic(_metadata, o, 0);
+	block_free(&b->blk[0]);
+	dut_close_fd(&b->dut);
+	expect_pinned(_metadata, o);
+	next_opens(_metadata, b);
+	expect_enable_works(_metadata, o, 1);
+}
+
+TEST_F(cyclic, unbind_ends_it)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	EXPECT_TRUE(is_quiet(o));
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	dut_close_fd(&b->dut);
+	ASSERT_TRUE(dut_rebind(&b->dut));
+	dut_scan_all(&b->dut);
+	next_opens(_metadata, b);
+	expect_enable_works(_metadata, o, 0);
+}
+
+TEST_F(cyclic, on_an_engine_that_cannot_is_einval)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	char engine[64];
+
+	if (!modules_exist())
+		SKIP(return, "adc_dummy is no module, or not to be found");
+
+	dut_close_fd(&b->dut);
+	modules_engine(engine, sizeof(engine));
+	ASSERT_TRUE(modules_reload(&b->dut, engine, "repeat=N"));
+	dut_scan_all(&b->dut);
+	next_opens(_metadata, b);
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_ERRNO(EINVAL, enqueue_cyclic(b, 0));
+	expect_output_works(_metadata, o, 0);
+	dut_close_fd(&b->dut);
+	ASSERT_TRUE(modules_reload(&b->dut, engine, ""));
+	dut_scan_all(&b->dut);
+}
+
+TEST_F(output_owner, leaves_cyclic_what_is)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	attach_all(_metadata, b);
+	cyclic_probe(_metadata, o);
+	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
+	begin_count(_metadata, o);
+	owner_start(_metadata, self, true, IIO_BUFFER_DMABUF_CYCLIC);
+	EXPECT_TRUE(is_going_out(o));
+	owner_end(_metadata, self, variant);
+	EXPECT_TRUE(is_going_out(o));
+
+	/* The next one's first transfer takes its place. */
+	test_cmd_attach(b->dut.fd, b->blk[1].fd);
+	expect_replaced(_metadata, o, 1);
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+}
+
+/* ------------------------------------------------------------------ write */
+
+FIXTURE(write) {
+	struct output o;
+	uint32_t data[WORDS];
+};
+
+FIXTURE_SETUP(write)
+{
+	dac_setup(_metadata, &self->o);
+	/* Two blocks of half of this */
+	ASSERT_EQ(0, dut_set_block_bytes(&self->o.b.dut, SIZE / 2));
+}
+
+FIXTURE_TEARDOWN(write)
+{
+	dac_teardown(_metadata, &self->o);
+}
+
+static int write_all(void *arg)
+{
+	FIXTURE_DATA(write) *self = arg;
+
+	return write(self->o.b.dut.fd, self->data, SIZE);
+}
+
+static void count_on(FIXTURE_DATA(write) *self)
+{
+	unsigned int i;
+
+	for (i = 0; i < WORDS; i++)
+		self->data[i] = self->o.count++;
+}
+
+static void expect_write_works(struct __test_metadata *_metadata,
+			       FIXTURE_DATA(write) *self)
+{
+	ASSERT_EQ(0, dut_enable(&self->o.b.dut));
+	begin_count(_metadata, &self->o);
+	count_on(self);
+	ASSERT_EQ(SIZE, write_all(self));
+	expect_sent(_metadata, &self->o, SIZE, 0);
+}
+
+TEST_F(write, every_word_once)
+{
+	struct output *o = &self->o;
+	const size_t piece = 24;	/* which does not divide the block */
+	struct pollfd pfd = { .fd = o->b.dut.fd, .events = POLLOUT };
+	unsigned int n;
+	ssize_t ret;
+	size_t pos;
+
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	for (n = 0; n < 4; n++) {
+		count_on(self);
+		for (pos = 0; pos < SIZE; pos += ret) {
+			ASSERT_EQ(1, poll(&pfd, 1, WAIT_MS));
+			ASSERT_EQ(POLLOUT, pfd.revents);
+			ret = write(o->b.dut.fd, (char *)self->data + pos,
+				    SIZE - pos < piece ? SIZE - pos : piece);
+			ASSERT_LT(0, ret);
+		}
+	}
+	expect_sent(_metadata, o, n * SIZE, 0);
+}
+
+TEST_F(write, works_at_every_enable)
+{
+	int n;
+
+	for (n = 0; n < 3; n++) {
+		expect_write_works(_metadata, self);
+		ASSERT_EQ(0, dut_disable(&self->o.b.dut));
+	}
+}
+
+TEST_F(write, waits_for_room)
+{
+	struct output *o = &self->o;
+	struct sleeper s;
+
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 1));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	count_on(self);
+	ASSERT_EQ(SIZE, write_all(self));
+	count_on(self);
+	ASSERT_TRUE(sleeper_start(&s, write_all, self));
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(SIZE, s.ret);
+	expect_sent(_metadata, o, 2 * SIZE, 0);
+}
+
+TEST_F(write, is_eagain_with_nonblock)
+{
+	struct output *o = &self->o;
+
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 1));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	dut_nonblock(&o->b.dut, true);
+	count_on(self);
+	ASSERT_EQ(SIZE, write_all(self));
+	EXPECT_ERRNO(EAGAIN, write_all(self));
+}
+
+TEST_F(write, of_a_transfer_that_fails_is_eio)
+{
+	struct output *o = &self->o;
+	int ret = 0, n;
+
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	ASSERT_EQ(0, fault_set("fail", 1));
+	for (n = 0; n < 10 && ret >= 0; n++) {
+		usleep(1000 * QUIET_MS / 5);
+		ret = write_all(self);
+	}
+	EXPECT_EQ(-1, ret);
+	EXPECT_EQ(EIO, errno);
+	expect_write_works(_metadata, self);
+}
+
+TEST_F(write, while_attached_is_ebusy)
+{
+	struct bufs *b = &self->o.b;
+	struct sleeper s;
+
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_FALSE(sleeper_start(&s, write_all, self));
+	ASSERT_TRUE(s.done);
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EBUSY, s.err);
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+TEST_F(write, while_attached_is_ebusy_with_nonblock)
+{
+	struct bufs *b = &self->o.b;
+
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	dut_nonblock(&b->dut, true);
+	EXPECT_ERRNO(EBUSY, write_all(self));
+	dut_nonblock(&b->dut, false);
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+TEST_F(write, that_sleeps_is_woken_by_attach)
+{
+	struct bufs *b = &self->o.b;
+	struct sleeper s;
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(SIZE, write_all(self));
+	ASSERT_TRUE(sleeper_start(&s, write_all, self));
+	test_err_attach(EBUSY, b->dut.fd, b->blk[0].fd);
+	EXPECT_FALSE(s.done);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EBUSY, s.err);
+}
+
+TEST_F(write, that_sleeps_is_woken_by_unbind)
+{
+	struct bufs *b = &self->o.b;
+	struct sleeper s;
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(SIZE, write_all(self));
+	ASSERT_TRUE(sleeper_start(&s, write_all, self));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+}
+
+TEST_F(write, works_after_the_last_detach)
+{
+	struct bufs *b = &self->o.b;
+
+	expect_enable_works(_metadata, &self->o, 0);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	expect_write_works(_metadata, self);
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	expect_enable_works(_metadata, &self->o, 0);
+}
+
+TEST_F(write, works_after_close)
+{
+	struct bufs *b = &self->o.b;
+
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, enqueue(b, 0));
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	expect_write_works(_metadata, self);
+}
+
+/* ------------------------------------------------------------------ relay */
+
+/* From the ADC to the DAC: the same dma-bufs for both, and nobody looks into them */
+FIXTURE(relay) {
+	struct output o;
+	struct iio_dut adc;
+};
+
+FIXTURE_SETUP(relay)
+{
+	int i;
+
+	dut_setup(_metadata, &self->adc, NEED_DMABUF | NEED_FAULTS);
+	dac_setup(_metadata, &self->o);
+	attach_all(_metadata, &self->o.b);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_attach(self->adc.fd, self->o.b.blk[i].fd);
+}
+
+FIXTURE_TEARDOWN(relay)
+{
+	dac_teardown(_metadata, &self->o);
+	dut_teardown(_metadata, &self->adc);
+}
+
+static void enable_both(struct __test_metadata *_metadata,
+			FIXTURE_DATA(relay) *self)
+{
+	ASSERT_EQ(0, dut_enable(&self->adc));
+	ASSERT_EQ(0, dut_enable(&self->o.b.dut));
+}
+
+/*
+ * Each ENQUEUE waits for the other device by the fences, and user space for nothing: a
+ * word that is sent before it has come, or overwritten before it was sent, is a jump.
+ */
+TEST_F_TIMEOUT(relay, fences_alone_keep_the_order, 60)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	unsigned int n, i;
+
+	enable_both(_metadata, self);
+	for (n = 0; n < 100 * NUM_BLOCKS; n++) {
+		i = n % NUM_BLOCKS;
+		test_cmd_enqueue(self->adc.fd, b->blk[i].fd, SIZE);
+		ASSERT_EQ(0, enqueue(b, i));
+	}
+	EXPECT_TRUE(wait_until(sent_blocks(o) == n, WAIT_MS));
+	EXPECT_EQ(n * SIZE, sent_bytes(o));
+	/* It begins at any count. */
+	EXPECT_GE(1, sent_jumps(o));
+}
+
+/* The ADC waits for who reads from the block. */
+TEST_F(relay, input_waits_for_output)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	close(stall(_metadata, b, 0));
+	ASSERT_EQ(0, dut_enable(&self->adc));
+	dut_nonblock(&self->adc, true);
+	test_err_enqueue(EAGAIN, self->adc.fd, b->blk[0].fd, SIZE);
+}
+
+TEST_F(relay, output_waits_for_input)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	enable_both(_metadata, self);
+	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
+	dut_nonblock(&b->dut, true);
+	EXPECT_ERRNO(EAGAIN, enqueue(b, 0));
+}
+
+/* A transfer that has not begun is nothing to wait for: it may be up to the caller. */
+TEST_F(relay, output_does_not_wait_for_a_queued_input)
+{
+	struct bufs *b = &self->o.b;
+	uint64_t start = now_ms();
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
+	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
+	EXPECT_GT(AT_ONCE_MS, now_ms() - start);
+}
+
+TEST_F(relay, unbind_of_the_adc_wakes_the_output)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	struct sleeper s;
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	enable_both(_metadata, self);
+	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
+	ASSERT_EQ(0, dut_unbind(&self->adc));
+	EXPECT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	dut_close_fd(&self->adc);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	expect_output_works(_metadata, o, 0);
+	ASSERT_TRUE(dut_rebind(&self->adc));
+}
+
+/* What is sent comes back, whatever it is. */
+TEST_F(relay, loopback_brings_back_what_was_sent)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	uint32_t sent[WORDS];
+	unsigned int i;
+
+	if (fault_set("loopback", 1))
+		SKIP(return, "no loopback");
+
+	for (i = 0; i < WORDS; i++)
+		sent[i] = b->blk[0].map[i] = 0x9e3779b9 * (i + 1);
+	enable_both(_metadata, self);
+	ASSERT_EQ(0, enqueue(b, 0));
+	test_cmd_enqueue(self->adc.fd, b->blk[1].fd, SIZE);
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+	EXPECT_TRUE(block_wait(&b->blk[1], WAIT_MS));
+	EXPECT_EQ(0, memcmp(sent, b->blk[1].map, SIZE));
+	ASSERT_EQ(0, dut_disable(&self->adc));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+}
+
+IIO_TEST_MAIN
