@@ -53,6 +53,7 @@
 
 #define UDC_DUMMY_BULK_PACKET		1024
 #define UDC_DUMMY_CONTROL_PACKET	512
+#define UDC_DUMMY_CONTROL_PACKET_2	64	/* of USB 2 */
 #define UDC_DUMMY_CONTROL_TIMEOUT	msecs_to_jiffies(5000)
 
 /**
@@ -213,6 +214,14 @@ static void udc_dummy_add(u64 *counter, u64 num)
 	WRITE_ONCE(*counter, *counter + num);
 }
 
+/* Somebody waits for that once there are to be no calls any more. */
+static void udc_dummy_call_is_over(struct udc_dummy *ud)
+{
+	ud->calls--;
+	if (!ud->calls && !ud->callbacks)
+		wake_up_all(udc_dummy_host_wq(ud));
+}
+
 /* Requests */
 
 /* The callback may queue or free anything, so it is called without the lock. */
@@ -236,8 +245,7 @@ static void udc_dummy_giveback(struct udc_dummy_ep *dep,
 	spin_unlock(&ud->lock);
 	usb_gadget_giveback_request(&dep->ep, &dreq->req);
 	spin_lock(&ud->lock);
-	if (!--ud->calls)
-		wake_up_all(udc_dummy_host_wq(ud));
+	udc_dummy_call_is_over(ud);
 }
 
 static void udc_dummy_nuke(struct udc_dummy_ep *dep)
@@ -730,8 +738,7 @@ static int udc_dummy_tell(struct udc_dummy *ud, enum udc_dummy_event event,
 		spin_unlock(&ud->lock);
 		ret = udc_dummy_tell_driver(ud, driver, event, ctrl);
 		spin_lock(&ud->lock);
-		if (!--ud->calls)
-			wake_up_all(udc_dummy_host_wq(ud));
+		udc_dummy_call_is_over(ud);
 	}
 	spin_unlock_irq(&ud->lock);
 
@@ -898,6 +905,10 @@ static bool udc_dummy_host_has_to(struct udc_dummy *ud, bool begin)
 		if (ud->attached) {
 			ud->dropped = false;
 			ud->gadget.speed = ud->speed;
+			ud->gadget.ep0->maxpacket =
+				ud->speed >= USB_SPEED_SUPER ?
+				UDC_DUMMY_CONTROL_PACKET :
+				UDC_DUMMY_CONTROL_PACKET_2;
 		}
 	}
 	spin_unlock_irq(&ud->lock);
@@ -968,7 +979,10 @@ static int udc_dummy_stop(struct usb_gadget *gadget)
 	return 0;
 }
 
-/* As synchronize_irq() does for hardware, this waits for the calls that are going on. */
+/*
+ * As synchronize_irq() does for hardware, this waits for the calls that are going on, and for
+ * the host to be done with the gadget.
+ */
 static void udc_dummy_async_callbacks(struct usb_gadget *gadget, bool enable)
 {
 	struct udc_dummy *ud = to_udc_dummy(gadget);
@@ -977,7 +991,8 @@ static void udc_dummy_async_callbacks(struct usb_gadget *gadget, bool enable)
 	ud->callbacks = enable;
 	udc_dummy_wire_has_changed(ud);
 	if (!enable)
-		wait_event_lock_irq(*udc_dummy_host_wq(ud), !ud->calls,
+		wait_event_lock_irq(*udc_dummy_host_wq(ud),
+				    !ud->calls && !ud->attached && !ud->busy,
 				    ud->lock);
 	spin_unlock_irq(&ud->lock);
 }

@@ -67,7 +67,7 @@ static long long pipe_count(const struct pipe *p, const char *what)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/%s", p->in ? "ep1in" : "ep2out", what);
+	snprintf(path, sizeof(path), "%s/%s", p->in ? "ep1in" : "ep1out", what);
 
 	return udc_get(path);
 }
@@ -127,8 +127,11 @@ static void expect_transfer_of(struct __test_metadata *_metadata, struct pipe *p
 	EXPECT_EQ(moved + bytes, pipe_count(p, "bytes"));
 
 	if (p->in) {
+		/* The first one may follow upon something else. */
+		if (p->started)
+			EXPECT_EQ(breaks, pipe_count(p, "breaks"));
+		p->started = true;
 		p->next += bytes / 4;
-		EXPECT_EQ(breaks, pipe_count(p, "breaks"));
 		return;
 	}
 	ASSERT_EQ(0, block_begin_read(blk));
@@ -141,9 +144,12 @@ static void expect_transfer_of(struct __test_metadata *_metadata, struct pipe *p
 static void expect_pipe_works(struct __test_metadata *_metadata, struct pipe *p,
 			      int i)
 {
+	int k;
+
 	/* The host begins anew with an endpoint that was off. */
 	p->started = false;
-	expect_transfer_of(_metadata, p, &p->blk[i], SIZE);
+	for (k = 0; k < 2; k++)
+		expect_transfer_of(_metadata, p, &p->blk[i], SIZE);
 }
 
 /* Takes block @i in flight, where it stays. Returns its fence. */
@@ -305,6 +311,25 @@ TEST_F(usb, rate_is_kept)
 	EXPECT_GE(now_ms() - begin, NUM_BLOCKS * SIZE * 1000 / 200000);
 }
 
+/* A mapping that is shorter than the dma-buf does not become longer by a transfer. */
+TEST_F(usb, mapping_that_lacks_a_page)
+{
+	struct pipe *p = &self->p;
+	struct block blk;
+
+	if (!merged_exists())
+		SKIP(return, "no dmabuf_merged");
+
+	ASSERT_EQ(0, block_wrap(&blk, merged_alloc(SIZE), SIZE));
+	ASSERT_EQ(0, merged_set("short_table", 1));
+	EXPECT_EQ(0, ffs_attach(p->ep, blk.fd));
+	ASSERT_EQ(0, merged_set("short_table", 0));
+	EXPECT_ERRNO(EINVAL, ffs_transfer(p->ep, blk.fd, SIZE));
+	expect_transfer_of(_metadata, p, &blk, SIZE - 4096);
+	EXPECT_EQ(0, ffs_detach(p->ep, blk.fd));
+	block_free(&blk);
+}
+
 /* --------------------------------------------------------- lives and deaths */
 
 TEST_F(usb, unplug_ends_transfers)
@@ -445,6 +470,8 @@ TEST_F(usb, unbind_of_the_controller_ends_transfers)
 	expect_fence(_metadata, fence, -ESHUTDOWN);
 
 	ASSERT_EQ(0, file_write(UDC_DRIVER "bind", UDC));
+	/* The gadget does not know yet that its controller has gone. */
+	ASSERT_EQ(0, gadget_unbind());
 	ASSERT_EQ(0, gadget_bind());
 	ASSERT_TRUE(wait_until(udc_state_is("configured"), WAIT_MS));
 	expect_pipe_works(_metadata, p, 0);
@@ -688,7 +715,7 @@ FIXTURE_VARIANT_ADD(usb_memory, out_merged) { false, MERGED };
 FIXTURE_SETUP(usb_memory)
 {
 	pipe_setup(_metadata, &self->p, variant->in);
-	if (variant->exporter == MERGED && access("/dev/dmabuf-merged", R_OK))
+	if (variant->exporter == MERGED && !merged_exists())
 		SKIP_SETUP("no dmabuf_merged");
 	ASSERT_EQ(0, block_wrap(&self->blk, exporter_alloc(variant->exporter,
 							   MEMORY_SIZE),
@@ -713,19 +740,6 @@ TEST_F(usb_memory, of_any_length)
 	for (i = 0; i < ARRAY_SIZE(lengths); i++)
 		expect_transfer_of(_metadata, &self->p, &self->blk, lengths[i]);
 	EXPECT_EQ(0, ffs_detach(self->p.ep, self->blk.fd));
-}
-
-/* A mapping that is shorter than the dma-buf does not become longer by a transfer. */
-TEST_F(usb_memory, table_that_lacks_a_page)
-{
-	if (variant->exporter != MERGED)
-		SKIP(return, "for dmabuf_merged");
-
-	ASSERT_EQ(0, merged_set("short_table", 1));
-	EXPECT_EQ(0, ffs_attach(self->p.ep, self->blk.fd));
-	ASSERT_EQ(0, merged_set("short_table", 0));
-	EXPECT_ERRNO(EINVAL, ffs_transfer(self->p.ep, self->blk.fd, MEMORY_SIZE));
-	expect_transfer_of(_metadata, &self->p, &self->blk, MEMORY_SIZE - 4096);
 }
 
 /* ----------------------------------------------- from the converter to USB */
@@ -945,7 +959,7 @@ static void __attribute__((noreturn)) relay_for_ever(struct iio_dut *dut,
 	int i;
 
 	dut->fd = dut_open_fd(dut);
-	if (dut->fd < 0 || gadget_create(&p.g) || dut_enable(dut))
+	if (dut->fd < 0 || gadget_create(&p.g))
 		_exit(1);
 	p.ep = p.g.in;
 	for (i = 0; i < NUM_BLOCKS; i++) {
@@ -953,8 +967,8 @@ static void __attribute__((noreturn)) relay_for_ever(struct iio_dut *dut,
 		if (iio_attach(dut->fd, blk[i].fd) || ffs_attach(p.ep, blk[i].fd))
 			_exit(2);
 	}
-	while (!relay(dut, &p, 1000000))
-		;
+	if (!dut_enable(dut))
+		relay(dut, &p, INT_MAX);
 	_exit(3);
 }
 

@@ -242,6 +242,7 @@ static inline void gadget_setup(struct __test_metadata *_metadata,
 
 	/* DMA_API_DEBUG reports one error and no more: one for each test */
 	file_write("/sys/kernel/debug/dma-api/num_errors", "1");
+	merged_reset();
 	udc_reset();
 	ASSERT_EQ(0, gadget_create(g)) {
 		TH_LOG("no gadget: %s", strerror(errno));
