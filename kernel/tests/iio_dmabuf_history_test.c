@@ -84,6 +84,51 @@ static int begin_read(void *arg)
 	return block_begin_read(arg);
 }
 
+/* The same for the output device; a test without one is skipped. */
+static struct bufs *use_output(struct __test_metadata *_metadata,
+			       struct bufs *out)
+{
+	out->dut.name = output_name();
+	bufs_setup(_metadata, out, NEED_FAULTS);
+	attach_all(_metadata, out);
+
+	return out;
+}
+
+static void stop_output(struct __test_metadata *_metadata, struct bufs *out)
+{
+	if (out->dut.name)
+		teardown(_metadata, out);
+}
+
+/* What somebody would wait for who wants to write to the block, as the CPU does */
+static int export_read_fence(struct __test_metadata *_metadata,
+			     const struct bufs *b, int i)
+{
+	int fence = fence_export_for(&b->blk[i], DMA_BUF_SYNC_WRITE);
+
+	ASSERT_GE(fence, 0);
+
+	return fence;
+}
+
+/* Block 0 of the output buffer goes out, and has done so some times. */
+static void start_cyclic(struct __test_metadata *_metadata,
+			 const struct bufs *b)
+{
+	long long before = fault_get("tx/completed");
+
+	ASSERT_EQ(0, fault_set("tx/rate", 100 * SIZE));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	if (iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE,
+			      IIO_BUFFER_DMABUF_CYCLIC)) {
+		ASSERT_EQ(EINVAL, errno);
+		SKIP_SETUP("kernel without cyclic transfers");
+	}
+	EXPECT_TRUE(wait_until(fault_get("tx/completed") >= before + 3,
+			       WAIT_MS));
+}
+
 #define NO_STALL	"a device whose transfers cannot be held back"
 #define NO_BUFINFO	"no dma-buf of ours in " BUFINFO
 #define NO_MODULES	"adc_dummy is no module, or not to be found"
@@ -92,6 +137,7 @@ static int begin_read(void *arg)
 
 FIXTURE(mainline) {
 	struct bufs b;
+	struct bufs out;
 };
 
 FIXTURE_SETUP(mainline)
@@ -101,6 +147,7 @@ FIXTURE_SETUP(mainline)
 
 FIXTURE_TEARDOWN(mainline)
 {
+	stop_output(_metadata, &self->out);
 	teardown(_metadata, &self->b);
 }
 
@@ -112,7 +159,48 @@ FIXTURE_TEARDOWN(mainline)
  */
 TEST_F(mainline, g01_second_enqueue_frees_the_fence_of_the_first)
 {
-	SKIP(return, "output buffers only; input: enqueue.queued_is_ebusy_at_once");
+	struct bufs *b = use_output(_metadata, &self->out);
+	int fence;
+
+	ASSERT_EQ(0, enqueue(b, 0));
+	EXPECT_EQ(-1, enqueue(b, 0));
+	fence = export_read_fence(_metadata, b, 0);
+	EXPECT_EQ(0, fence_status(fence));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	close(fence);
+}
+
+#define SLOW_MS		5
+
+struct sender {
+	struct bufs *b;
+	pthread_t thread;
+	volatile bool *stop;
+	volatile unsigned int sent;
+	unsigned int early, lost;
+};
+
+/* Enqueues block 0 as soon as that works. No transfer takes less than SLOW_MS. */
+static void *send_first(void *arg)
+{
+	struct sender *s = arg;
+	uint64_t start;
+	int fence;
+
+	while (!*s->stop) {
+		start = now_ms();
+		if (enqueue(s->b, 0))
+			continue;
+
+		fence = fence_export_for(&s->b->blk[0], DMA_BUF_SYNC_WRITE);
+		s->sent++;
+		s->lost += fence_wait(fence, WAIT_MS) != 1;
+		s->early += now_ms() - start < SLOW_MS - 1;
+		close(fence);
+	}
+
+	return NULL;
 }
 
 /*
@@ -120,9 +208,30 @@ TEST_F(mainline, g01_second_enqueue_frees_the_fence_of_the_first)
  * In between another CPU can enqueue the block: the new fence signals at once.
  * An input buffer waits for the old fence first.
  */
-TEST_F(mainline, g02_old_completion_signals_the_new_fence)
+TEST_F_TIMEOUT(mainline, g02_old_completion_signals_the_new_fence, 60)
 {
-	SKIP(return, "output buffers only; input: stream.enqueue_right_after_completion");
+	struct bufs *b = use_output(_metadata, &self->out);
+	volatile bool stop = false;
+	struct sender s[2] = { };
+	unsigned int i;
+
+	ASSERT_EQ(0, fault_set("delay_us", 1000 * SLOW_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	dut_nonblock(&b->dut, true);
+	for (i = 0; i < ARRAY_SIZE(s); i++) {
+		s[i].b = b;
+		s[i].stop = &stop;
+		ASSERT_EQ(0, pthread_create(&s[i].thread, NULL, send_first,
+					    &s[i]));
+	}
+	wait_until(s[0].sent + s[1].sent > 500, 4 * WAIT_MS);
+	stop = true;
+	for (i = 0; i < ARRAY_SIZE(s); i++) {
+		pthread_join(s[i].thread, NULL);
+		EXPECT_EQ(0, s[i].lost);
+		EXPECT_EQ(0, s[i].early);
+	}
+	EXPECT_LT(0, s[0].sent + s[1].sent);
 }
 
 /*
@@ -252,9 +361,17 @@ TEST_F(mainline, g06_fence_is_pending_after_detach)
 	EXPECT_EQ(0, s.ret);
 }
 
+/* That of a cyclic transfer, even when another one has taken its place */
 TEST_F(mainline, g06_cyclic_fence_is_pending_until_disabled)
 {
-	SKIP(return, "cyclic transfers only: enqueue.cyclic_is_einval");
+	struct bufs *b = use_output(_metadata, &self->out);
+	int fence;
+
+	start_cyclic(_metadata, b);
+	fence = export_read_fence(_metadata, b, 0);
+	ASSERT_EQ(0, enqueue(b, 1));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	close(fence);
 }
 
 /* A process that enqueues, without enabling, and is killed */
@@ -667,6 +784,7 @@ TEST_F(mainline, g19_cache_maintenance_of_the_exporters)
 
 FIXTURE(fixed) {
 	struct bufs b;
+	struct bufs out;
 };
 
 FIXTURE_SETUP(fixed)
@@ -676,6 +794,7 @@ FIXTURE_SETUP(fixed)
 
 FIXTURE_TEARDOWN(fixed)
 {
+	stop_output(_metadata, &self->out);
 	teardown(_metadata, &self->b);
 }
 
@@ -699,13 +818,20 @@ TEST_F(fixed, mapped_for_the_parent_of_the_iio_device)
 /* The flag for cyclic transfers did nothing: before v7. */
 TEST_F(fixed, cyclic_flag_was_ignored)
 {
-	SKIP(return, "cyclic transfers only: enqueue.cyclic_is_einval");
+	start_cyclic(_metadata, use_output(_metadata, &self->out));
 }
 
 /* Only the end of all transfers ended a cyclic one: before v7 (ac85913ab71e). */
 TEST_F(fixed, cyclic_transfer_could_not_be_replaced)
 {
-	SKIP(return, "cyclic transfers only: enqueue.cyclic_is_einval");
+	struct bufs *b = use_output(_metadata, &self->out);
+	int fence;
+
+	start_cyclic(_metadata, b);
+	ASSERT_EQ(0, enqueue(b, 1));
+	fence = export_read_fence(_metadata, b, 1);
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	close(fence);
 }
 
 static void transfers(struct __test_metadata *_metadata, const struct bufs *b,
