@@ -2,10 +2,10 @@
 # shellcheck shell=sh
 # shellcheck disable=SC3043,SC2154 # busybox has "local"; variables of the host
 #
-# What ci/check-peer runs in the guest, with /etc/guest.sh read in. The host sets:
+# What ci/check-peer and ci/check-proofs run in the guest, with /etc/guest.sh read in. The host
+# sets (see peer.sh):
 #
-#   programs    the test programs, in order
-#   first       test to run first of all
+#   programs, only, first, modules
 #   skip        number of tests that earlier guests have run
 #   limit       seconds that a test may take
 #   locks       0 if lockdep is not to look
@@ -19,12 +19,26 @@ say() {
 	echo "peer: $*" >/dev/kmsg
 }
 
+# selected TEST
+selected() {
+	local pattern
+
+	[ -n "$only" ] || return 0
+	for pattern in $only; do
+		# shellcheck disable=SC2254 # a pattern
+		case $1 in
+		$pattern) return 0 ;;
+		esac
+	done
+	return 1
+}
+
 list_tests() {
 	local program test
 
 	for program in $programs; do
 		for test in $("/tests/$program" -l); do
-			echo "$program $test"
+			! selected "$test" || echo "$program $test"
 		done
 	done >/tmp/list
 	grep " $first\$" /tmp/list
@@ -100,8 +114,11 @@ find_leaks() {
 }
 
 [ "$locks" = 1 ] || echo 0 >/proc/sys/kernel/prove_locking
+for module in $modules; do
+	insmod "/modules/$module.ko"
+done
 load_dummies
 if run_tests; then
-	find_leaks
+	[ -n "$only" ] || find_leaks
 	say "all done"
 fi
