@@ -658,6 +658,40 @@ TEST_F(usb_in, write_goes_between_transfers)
 	free(data);
 }
 
+/* A block can be on its way more than once: all of that ends. */
+static void hold_thrice(struct __test_metadata *_metadata, struct pipe *p,
+			int fence[3])
+{
+	int i;
+
+	ASSERT_EQ(0, ffs_attach(p->ep, p->blk[0].fd));
+	for (i = 0; i < 3; i++)
+		fence[i] = pipe_hold(_metadata, p, 0);
+}
+
+TEST_F(usb_in, detach_ends_all_transfers_of_a_block)
+{
+	struct pipe *p = &self->p;
+	int fence[3], i;
+
+	hold_thrice(_metadata, p, fence);
+	ASSERT_EQ(0, ffs_detach(p->ep, p->blk[0].fd));
+	for (i = 0; i < 3; i++)
+		expect_fence(_metadata, fence[i], -ECONNRESET);
+}
+
+TEST_F(usb_in, close_ends_all_transfers_of_a_block)
+{
+	struct pipe *p = &self->p;
+	int fence[3], i;
+
+	hold_thrice(_metadata, p, fence);
+	close(p->ep);
+	p->g.in = -1;
+	for (i = 0; i < 3; i++)
+		expect_fence(_metadata, fence[i], -ECONNRESET);
+}
+
 FIXTURE(usb_out) {
 	struct pipe p;
 };
