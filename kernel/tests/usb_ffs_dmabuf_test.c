@@ -17,21 +17,29 @@ struct pipe {
 	bool in;			/* to the host */
 	int ep;
 	const char *node;
+	size_t size;			/* of a block */
 	struct block blk[NUM_BLOCKS];
 	uint32_t next;			/* count */
 	bool started;
 };
 
-static void pipe_setup(struct __test_metadata *_metadata, struct pipe *p, bool in)
+static void pipe_setup_size(struct __test_metadata *_metadata, struct pipe *p,
+			    bool in, size_t size)
 {
 	int i;
 
 	gadget_setup(_metadata, &p->g);
 	p->in = in;
+	p->size = size;
 	p->ep = in ? p->g.in : p->g.out;
 	p->node = in ? GADGET_MOUNT "/ep1" : GADGET_MOUNT "/ep2";
 	for (i = 0; i < NUM_BLOCKS; i++)
-		ASSERT_EQ(0, block_alloc(&p->blk[i], SIZE));
+		ASSERT_EQ(0, block_alloc(&p->blk[i], size));
+}
+
+static void pipe_setup(struct __test_metadata *_metadata, struct pipe *p, bool in)
+{
+	pipe_setup_size(_metadata, p, in, SIZE);
 }
 
 static void pipe_teardown(struct pipe *p)
@@ -53,7 +61,7 @@ static void pipe_attach_all(struct __test_metadata *_metadata, struct pipe *p)
 
 static int pipe_transfer(const struct pipe *p, int i)
 {
-	return ffs_transfer(p->ep, p->blk[i].fd, SIZE);
+	return ffs_transfer(p->ep, p->blk[i].fd, p->size);
 }
 
 static void pipe_nonblock(const struct pipe *p, bool on)
@@ -658,6 +666,40 @@ TEST_F(usb_in, write_goes_between_transfers)
 	free(data);
 }
 
+/* A block can be on its way more than once: all of that ends. */
+static void hold_thrice(struct __test_metadata *_metadata, struct pipe *p,
+			int fence[3])
+{
+	int i;
+
+	ASSERT_EQ(0, ffs_attach(p->ep, p->blk[0].fd));
+	for (i = 0; i < 3; i++)
+		fence[i] = pipe_hold(_metadata, p, 0);
+}
+
+TEST_F(usb_in, detach_ends_all_transfers_of_a_block)
+{
+	struct pipe *p = &self->p;
+	int fence[3], i;
+
+	hold_thrice(_metadata, p, fence);
+	ASSERT_EQ(0, ffs_detach(p->ep, p->blk[0].fd));
+	for (i = 0; i < 3; i++)
+		expect_fence(_metadata, fence[i], -ECONNRESET);
+}
+
+TEST_F(usb_in, close_ends_all_transfers_of_a_block)
+{
+	struct pipe *p = &self->p;
+	int fence[3], i;
+
+	hold_thrice(_metadata, p, fence);
+	close(p->ep);
+	p->g.in = -1;
+	for (i = 0; i < 3; i++)
+		expect_fence(_metadata, fence[i], -ECONNRESET);
+}
+
 FIXTURE(usb_out) {
 	struct pipe p;
 };
@@ -779,7 +821,7 @@ FIXTURE_TEARDOWN(iio_usb)
 
 static int enqueue(const struct iio_dut *dut, const struct pipe *p, int i)
 {
-	return iio_enqueue(dut->fd, p->blk[i % NUM_BLOCKS].fd, SIZE);
+	return iio_enqueue(dut->fd, p->blk[i % NUM_BLOCKS].fd, p->size);
 }
 
 /*
@@ -808,9 +850,9 @@ static void expect_arrived(struct __test_metadata *_metadata,
 			   const struct pipe *p, long long moved, long long breaks,
 			   int blocks)
 {
-	EXPECT_TRUE(wait_until(pipe_count(p, "bytes") >= moved + blocks * SIZE,
-			       WAIT_MS));
-	EXPECT_EQ(moved + blocks * SIZE, pipe_count(p, "bytes"));
+	moved += (long long)blocks * p->size;
+	EXPECT_TRUE(wait_until(pipe_count(p, "bytes") >= moved, WAIT_MS));
+	EXPECT_EQ(moved, pipe_count(p, "bytes"));
 	EXPECT_EQ(breaks, pipe_count(p, "breaks"));
 }
 
@@ -930,6 +972,43 @@ TEST_F(iio_usb, unbind_of_the_converter_leaves_usb_alone)
 	EXPECT_TRUE(pipe_done(p, 0, WAIT_MS));
 }
 
+/* ------------------------------------------------------------------- volume */
+
+FIXTURE(iio_usb_volume) {
+	struct iio_dut dut;
+	struct pipe p;
+};
+
+FIXTURE_SETUP(iio_usb_volume)
+{
+	dut_setup(_metadata, &self->dut, NEED_DMABUF | NEED_STALL);
+	pipe_setup_size(_metadata, &self->p, true, 1 << 20);
+	relay_attach(_metadata, &self->dut, &self->p);
+}
+
+FIXTURE_TEARDOWN(iio_usb_volume)
+{
+	dut_teardown(_metadata, &self->dut);
+	pipe_teardown(&self->p);
+}
+
+/* USB_VOLUME_MIB in the environment says how much. The host looks at every word. */
+TEST_F_TIMEOUT(iio_usb_volume, nothing_is_lost_or_repeated, 3600)
+{
+	int mib = atoi(getenv("USB_VOLUME_MIB") ?: "64");
+	long long moved = pipe_count(&self->p, "bytes");
+	long long breaks = pipe_count(&self->p, "breaks");
+	uint64_t begin = now_ms();
+
+	ASSERT_EQ(0, udc_set("rate", 0));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	ASSERT_EQ(0, relay(&self->dut, &self->p, mib)) {
+		TH_LOG("relay: %s", strerror(errno));
+	}
+	expect_arrived(_metadata, &self->p, moved, breaks, mib);
+	printf("# %d MiB in %llu ms\n", mib, (unsigned long long)(now_ms() - begin));
+}
+
 /* --------------------------------------------------------------------- kill */
 
 FIXTURE(iio_usb_kill) {
@@ -955,7 +1034,7 @@ FIXTURE_TEARDOWN(iio_usb_kill)
 static void __attribute__((noreturn)) relay_for_ever(struct iio_dut *dut,
 						     struct block *blk)
 {
-	struct pipe p = { .in = true };
+	struct pipe p = { .in = true, .size = SIZE };
 	int i;
 
 	dut->fd = dut_open_fd(dut);
