@@ -942,12 +942,16 @@ TEST_F(iio_usb, unbind_of_the_gadget_leaves_the_converter_alone)
 	expect_arrived(_metadata, p, self->moved, self->breaks, 20);
 }
 
-/* A block that never got its samples does not keep the host waiting. */
+/*
+ * A block that never got its samples does not keep the host waiting. FunctionFS does not look at
+ * the error of a fence, so that what was in the block goes out.
+ */
 TEST_F(iio_usb, unbind_of_the_converter_leaves_usb_alone)
 {
 	struct iio_dut *dut = &self->dut;
 	struct pipe *p = &self->p;
 	struct sleeper s;
+	int i;
 
 	ASSERT_EQ(0, dut_stall(dut, true));
 	ASSERT_EQ(0, dut_enable(dut));
@@ -955,6 +959,7 @@ TEST_F(iio_usb, unbind_of_the_converter_leaves_usb_alone)
 	ASSERT_TRUE(sleeper_start(&s, transfer_first, p));
 	ASSERT_EQ(0, dut_unbind(dut));
 	ASSERT_TRUE(sleeper_join(&s, AT_ONCE_MS));
+	EXPECT_EQ(0, s.ret);
 	EXPECT_TRUE(pipe_done(p, 0, WAIT_MS));
 
 	dut_close_fd(dut);
@@ -963,13 +968,16 @@ TEST_F(iio_usb, unbind_of_the_converter_leaves_usb_alone)
 	dut->fd = dut_open_fd(dut);
 	ASSERT_GE(dut->fd, 0);
 	dut_scan_enable(dut);
-	expect_dmabuf_mode_works(_metadata, dut);
-	/* The host begins anew with this, and the counter of the converter with the bind. */
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_attach(dut->fd, p->blk[i].fd);
+	/* The host begins anew to count. */
 	ASSERT_EQ(0, udc_set("connected", 0));
 	ASSERT_EQ(0, udc_set("connected", 1));
-	fill_counter(&p->blk[0], 0);
-	ASSERT_EQ(0, pipe_transfer(p, 0));
-	EXPECT_TRUE(pipe_done(p, 0, WAIT_MS));
+	self->moved = pipe_count(p, "bytes");
+	self->breaks = pipe_count(p, "breaks");
+	ASSERT_EQ(0, dut_enable(dut));
+	ASSERT_EQ(0, relay(dut, p, 20));
+	expect_arrived(_metadata, p, self->moved, self->breaks, 20);
 }
 
 /* ------------------------------------------------------------------- volume */
