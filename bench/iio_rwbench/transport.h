@@ -82,7 +82,7 @@ struct xfer {
 
 	/* file I/O */
 	void *data;
-	size_t filled;		/* of it, by now */
+	size_t filled;		/* of it, by now; of an output: of the kernel's block */
 	uint64_t at_rest;	/* iio_available() of an output that has nothing to send */
 
 	/* DMABUF */
