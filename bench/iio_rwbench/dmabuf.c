@@ -108,7 +108,7 @@ static int attach_failed(const struct xfer *x, int err)
 
 int dmabuf_enqueue_failed(const struct xfer *x, int err)
 {
-	/* Whatever it is called: a length would have been refused without the flag, too */
+	/* Engines that do not know the flag refuse it in several ways */
 	if (x->cfg->cyclic && (err == -EINVAL || err == -EOPNOTSUPP || err == -ENOMEM))
 		return fail(ST_MISSING, "%s cannot repeat a block by itself: its DMA engine or this kernel lacks support (%s); use --transport=fileio, where this program repeats it",
 			    x->dev->name, strerror(-err));

@@ -130,8 +130,11 @@ void evidence_watch(struct evidence_means *m, struct evidence *e, int dmabuf, ui
 	e->sync_file = -1;
 	e->err = 0;
 	e->ended_ns = 0;
-	if (!(m->bits & EVIDENCE_FENCE) || (m->sparing && now < m->next_ns))
+	if (!(m->bits & EVIDENCE_FENCE))
 		return;
+	if (m->sparing && (now < m->next_ns || m->skipped++ < m->skip))
+		return;
+	m->skipped = 0;
 	if (m->sparing)
 		now = now_ns();
 	e->sync_file = export_fence(dmabuf, m->access);

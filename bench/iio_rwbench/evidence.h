@@ -40,6 +40,8 @@ struct evidence_means {
 	uint64_t access;	/* for which one waits: DMA_BUF_SYNC_READ, of an output ..._WRITE */
 	bool sparing;		/* only so many fences that they take 1 % of the time */
 	uint64_t next_ns;	/* then: not before */
+	unsigned int skip;	/* and so many blocks are left out each time, */
+	unsigned int skipped;	/* by now */
 	uint64_t stub_ns;	/* timestamp of a sync file that has no transfer */
 	uint64_t state;		/* of the values of marks */
 };

@@ -386,15 +386,13 @@ static int drain(struct xfer *x, struct window *w, struct result *r)
 		ret = x->ops->drain(x);
 	} while (ret == -EAGAIN);
 	for (i = 0; !ret && i < r->nblocks; i++) {
-		ret = x->ops->get(x, &view);
+		do {
+			ret = x->ops->get(x, &view);
+		} while (ret == -EAGAIN);
 		if (!ret)
 			ret = judge(x, &view, r, &usable);
 		if (!ret)
 			ret = x->ops->put(x, 0);
-		if (ret == -EAGAIN) {
-			ret = 0;
-			i--;
-		}
 	}
 	w->last = now_ns();
 	return ret;
@@ -527,7 +525,7 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	xfer_init(&x, cfg, dev, transport, block_bytes);
 	if (dev->to) {
 		xfer_init(&to, cfg, dev->to, transport, block_bytes);
-		to.from = true;
+		to.relayed_to = true;
 		x.to = &to;
 	}
 	memset(r, 0, sizeof(*r));

@@ -140,7 +140,7 @@ static const char help_text[] =
 "      --warmup N           blocks left out of the figures, with -B (default:\n"
 "                           as many as --blocks); more are if some are ready\n"
 "                           that were made before\n"
-"Output\n"
+"Sending\n"
 "  -w, --write              send samples to the device, from standard input; with -B\n"
 "                           blocks of zeros\n"
 "      --counter            send the running counter that --verify checks\n"

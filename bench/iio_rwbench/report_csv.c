@@ -28,8 +28,14 @@ static void print_names(FILE *out, const struct report *rep)
 	      out);
 	for (i = 0; i < rep->cfg->npercentiles; i++)
 		fprintf(out, ",block_time_p%g_ns", rep->cfg->percentile[i] / 10000.0);
-	fputs(",syscalls_per_mib,irqs_per_mib,lost_samples,transfers_bad,transfers_not_known,overflow,underflow,max_rate_hz,status,error\r\n",
+	fputs(",syscalls_per_mib,irqs_per_mib,lost_samples,transfers_bad,transfers_not_known,overflow,underflow",
 	      out);
+	if (rep->cfg->checker)
+		fputs(",sent_jumps,sent_lost_bytes", out);
+	if (rep->cfg->relay)
+		fputs(",latency_p50_ns,latency_p99_ns,process_ns_per_mib,instructions_per_mib",
+		      out);
+	fputs(",max_rate_hz,status,error\r\n", out);
 }
 
 static void print_times(FILE *out, const struct report *rep, const struct result *r)
@@ -64,6 +70,30 @@ static void print_proof(FILE *out, const struct result *r)
 		overflow[r->underflow]);
 }
 
+static void print_relay(FILE *out, const struct result *r)
+{
+	fputc(',', out);
+	if (r->latency.count)
+		fprintf(out, "%" PRIu64, hist_percentile(&r->latency, 500));
+	fputc(',', out);
+	if (r->latency.count)
+		fprintf(out, "%" PRIu64, hist_percentile(&r->latency, 990));
+	fputc(',', out);
+	if (r->bytes)
+		fprintf(out, "%.1f", result_cpu_us_per_mib(r) * 1000);
+	fputc(',', out);
+	if (r->bytes && r->instructions.valid)
+		fprintf(out, "%.1f", result_instructions_per_mib(r));
+}
+
+static void print_checks(FILE *out, const struct checks *c)
+{
+	if (c->known)
+		fprintf(out, ",%" PRIu64 ",%" PRIu64, c->jumps, c->lost_bytes);
+	else
+		fputs(",,", out);
+}
+
 static void print_result(FILE *out, const struct report *rep, size_t i)
 {
 	const struct max_rate *m = rep->max_rate ? &rep->max_rate[i] : NULL;
@@ -79,6 +109,10 @@ static void print_result(FILE *out, const struct report *rep, size_t i)
 	print_times(out, rep, r);
 	print_costs(out, r);
 	print_proof(out, r);
+	if (rep->cfg->checker)
+		print_checks(out, &r->checks);
+	if (rep->cfg->relay)
+		print_relay(out, r);
 	fputc(',', out);
 	if (m && m->known)
 		fprintf(out, "%" PRIu64, m->hz);

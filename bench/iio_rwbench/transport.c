@@ -25,7 +25,7 @@ int xfer_enable(struct xfer *x)
 	if (iio_is_enabled(x->dev))
 		return fail(ST_FAIL, "another process has enabled the buffer of %s meanwhile; stop it, and try again",
 			    x->dev->name);
-	if (!x->cfg->trial && !x->from)
+	if (!x->cfg->trial && !x->relayed_to)
 		usage_read(&x->usage, x->cfg->root);
 	ret = iio_enable(x->dev, x->block_bytes);
 	x->enabled = !ret;

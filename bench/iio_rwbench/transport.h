@@ -73,7 +73,7 @@ struct xfer {
 
 	/* A relay: this is the input, and the rest is about its way to the output */
 	struct xfer *to;
-	bool from;		/* this is that output: it has its own input */
+	bool relayed_to;	/* this is that output */
 	uint64_t relayed;	/* blocks that were handed over, or wait for that */
 	char *held;
 	uint64_t in_ns[RELAY_ROUND];	/* when the last blocks were there */
