@@ -177,8 +177,7 @@ struct sender {
 	struct bufs *b;
 	pthread_t thread;
 	volatile bool *stop;
-	volatile unsigned int sent;
-	unsigned int early, lost;
+	volatile unsigned int sent, early, lost;
 };
 
 /* Enqueues block 0 as soon as that works. No transfer takes less than SLOW_MS. */
@@ -188,7 +187,7 @@ static void *send_first(void *arg)
 	uint64_t start;
 	int fence;
 
-	while (!*s->stop) {
+	while (!*s->stop && !s->lost) {
 		start = now_ms();
 		if (enqueue(s->b, 0))
 			continue;
@@ -224,7 +223,8 @@ TEST_F_TIMEOUT(mainline, g02_old_completion_signals_the_new_fence, 60)
 		ASSERT_EQ(0, pthread_create(&s[i].thread, NULL, send_first,
 					    &s[i]));
 	}
-	wait_until(s[0].sent + s[1].sent > 500, 4 * WAIT_MS);
+	wait_until(s[0].sent + s[1].sent > 500 || s[0].lost || s[1].lost,
+		   4 * WAIT_MS);
 	stop = true;
 	for (i = 0; i < ARRAY_SIZE(s); i++) {
 		pthread_join(s[i].thread, NULL);

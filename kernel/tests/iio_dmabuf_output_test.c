@@ -1126,6 +1126,7 @@ static unsigned int count_records(int kmsg)
 TEST_F(cyclic, second_one_is_nothing_for_the_kernel_log)
 {
 	struct output *o = &self->o;
+	struct bufs *b = &o->b;
 	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), i;
 
 	if (kmsg < 0)
@@ -1133,8 +1134,11 @@ TEST_F(cyclic, second_one_is_nothing_for_the_kernel_log)
 
 	start_cyclic(_metadata, o, 0);
 	ASSERT_LE(0, lseek(kmsg, 0, SEEK_END));
-	for (i = 0; i < 50; i++)
-		EXPECT_EQ(-1, enqueue_cyclic(&o->b, 1));
+	for (i = 0; i < 50; i++) {
+		EXPECT_EQ(-1, enqueue_cyclic(b, 1));
+		test_cmd_detach(b->dut.fd, b->blk[1].fd);
+		test_cmd_attach(b->dut.fd, b->blk[1].fd);
+	}
 	EXPECT_GT(10, count_records(kmsg));
 	close(kmsg);
 }
