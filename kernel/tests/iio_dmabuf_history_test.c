@@ -160,6 +160,18 @@ FIXTURE_TEARDOWN(mainline)
 TEST_F(mainline, g01_second_enqueue_frees_the_fence_of_the_first)
 {
 	struct bufs *b = use_output(_metadata, &self->out);
+	long long before = fault_get("tx/completed");
+
+	ASSERT_EQ(0, enqueue(b, 0));
+	EXPECT_EQ(-1, enqueue(b, 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(wait_until(fault_get("tx/completed") > before, WAIT_MS));
+}
+
+/* ... and who looks for the first one finds that the block is not in use. */
+TEST_F(mainline, g01_second_enqueue_hides_the_fence_of_the_first)
+{
+	struct bufs *b = use_output(_metadata, &self->out);
 	int fence;
 
 	ASSERT_EQ(0, enqueue(b, 0));

@@ -793,6 +793,13 @@ TEST_F_TIMEOUT(enqueue, contended_lock_is_eagain_or_waited_for, 60)
 	printf("# %d of %d met a lock that was taken\n", again, i / 2);
 }
 
+/* A fence has "DRIVER TIMELINE seq NUMBER", or "CONTEXT:NUMBER" in newer kernels. */
+static bool is_write_fence(const char *line, unsigned long long *seqno)
+{
+	return sscanf(line, "\twrite fence:%*s %*s seq %llu", seqno) == 1 ||
+	       sscanf(line, "\twrite fence:%*u:%llu", seqno) == 1;
+}
+
 static bool last_write_fence(const struct block *blk, unsigned long long *seqno)
 {
 	char line[512], *name;
@@ -806,7 +813,7 @@ static bool last_write_fence(const struct block *blk, unsigned long long *seqno)
 			found = name && !strcmp(name + 1, blk->name);
 		else if (!strncmp(line, "Total", 5))
 			break;
-		else if (sscanf(line, "\twrite fence:%*s %*s seq %llu", seqno) == 1)
+		else if (is_write_fence(line, seqno))
 			seen = true;
 	}
 	if (f)
