@@ -1283,7 +1283,7 @@ TEST_F(enqueue_behind_queued, works_once_that_has_ended)
 FIXTURE(enqueue_restless) {
 	struct bufs bufs;
 	int timeline;
-	unsigned int every_us;	/* a fence signals */
+	volatile unsigned int every_us;	/* a fence signals */
 	volatile bool stop;
 	volatile unsigned int added, signalled;
 	pthread_t add, signal;
@@ -1356,6 +1356,8 @@ FIXTURE_TEARDOWN(enqueue_restless)
 		pthread_join(self->add, NULL);
 		pthread_join(self->signal, NULL);
 	}
+	/* With a poll() that waits for the last reference, closing it with one pending hangs sw_sync */
+	sw_sync_inc(self->timeline, self->added + 1);
 	close(self->timeline);
 	bufs_teardown(_metadata, &self->bufs);
 }
@@ -1396,9 +1398,11 @@ TEST_F(enqueue_restless, locks_for_a_tenth_of_a_second_only)
 	uint64_t start, longest = 0;
 	struct sleeper s;
 
-	self->every_us = 40000;
 	start_fences(_metadata, self);
 	sleeper_start(&s, enqueue_a, b);
+	usleep(100000);
+	/* After some of the 16 waits: the others are longer, and end before the five seconds do */
+	self->every_us = 40000;
 	while (!s.done) {
 		start = now_ms();
 		block_wait(&b->a, 0);	/* takes the lock */
