@@ -112,12 +112,11 @@ within() {
 		"$dir/usr/bin/$program" "$@"
 }
 
-# prepare_pressure_sensor: unpacks Debian's kernel 7.3.4 and a QEMU for it, and lays a
-# guest's file system into $root, in which the kernel's own driver of an LPS22HB (two
-# channels of 24 and 16 bits) is bound to a register file of the kernel's i2c-stub.
-# Any reading is pressure 0x332211, temperature 0x5544. To be added: /test, a script.
-prepare_pressure_sensor() {
-	local modules module
+# prepare_guest MODULE[:PARAMETER=VALUE]...: unpacks Debian's kernel 7.3.4 and a QEMU for
+# it, and lays a guest's file system into $root that loads these modules, which are in the
+# order in which they need each other. To be added: /test, a script.
+prepare_guest() {
+	local modules module parameter
 
 	root=$tmp/root
 	unpack bookworm "$tmp/guest" busybox-static
@@ -127,23 +126,88 @@ prepare_pressure_sensor() {
 	modules=$tmp/guest/usr/lib/modules/7.3.4+deb13-amd64
 	mkdir -p "$root"/{bin,dev,lib,modules,proc,sys,tmp}
 	cp "$tmp/guest/bin/busybox" "$root/bin"
-	for module in industrialio kfifo_buf industrialio-triggered-buffer iio-trig-sysfs st_sensors \
-		st_sensors_i2c st_pressure st_pressure_i2c i2c-stub i2c-dev; do
+	for module; do
+		parameter=
+		[[ $module != *:* ]] || parameter=${module#*:}
+		module=${module%%:*}
 		find "$modules/kernel" -name "$module.ko.xz" -exec xz -dc {} + >"$root/modules/$module.ko"
-		printf '%s\n' "$module"
+		printf '%s\n' "$module $parameter"
 	done >"$root/modules/order"
 	cat >"$root/init" <<'END'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
-export PATH=/bin
+export PATH=/bin:/usr/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-while read -r module; do
-	parameter=
-	[ "$module" != i2c-stub ] || parameter=chip_addr=0x5d
+mount -t debugfs debugfs /sys/kernel/debug
+while read -r module parameter; do
 	insmod "/modules/$module.ko" $parameter
 done </modules/order
+. /test 2>&1 | sed 's/^/| /'
+poweroff -f
+END
+	chmod 755 "$root/init"
+}
+
+# add_python: lays Debian's Python into the guest, and a module "buffers" with the ioctls of
+# dma-bufs and of vgem, whose fences stay pending until one signals them (or for 10 s).
+add_python() {
+	unpack_all bookworm "$tmp/python" python3.11-minimal libpython3.11-stdlib
+	mkdir -p "$root/usr/bin"
+	cp -a "$tmp/python/usr/bin/python3.11" "$root/usr/bin/python3"
+	cp -a "$tmp/python/usr/lib" "$root/usr"
+	cp -a "$tmp/python/lib" "$tmp/python/lib64" "$root"
+	cat >"$root/usr/lib/python3.11/buffers.py" <<'END'
+import fcntl, os, struct
+
+READ, WRITE = 1, 2
+
+def ioctl(fd, direction, type, number, form, *values):
+    data = bytearray(struct.pack(form, *values))
+    fcntl.ioctl(fd, direction << 30 | len(data) << 16 | ord(type) << 8 | number, data)
+    return struct.unpack(form, data)
+
+def allocate(size):
+    """a dma-buf of the system heap"""
+    heap = os.open('/dev/dma_heap/system', os.O_RDONLY)
+    fd = ioctl(heap, 3, 'H', 0, 'QIIQ', size, 0, os.O_RDWR, 0)[1]
+    os.close(heap)
+    return fd
+
+class Fence:
+    """a fence that is pending, and a sync file of it"""
+    def __init__(self):
+        self.card = os.open('/dev/dri/card0', os.O_RDWR)
+        handle = ioctl(self.card, 3, 'd', 0xb2, '6IQ', 1, 4096, 8, 0, 0, 0, 0)[4]
+        fd = ioctl(self.card, 3, 'd', 0x2d, 'IIi', handle, os.O_RDWR, -1)[2]
+        self.number = ioctl(self.card, 3, 'd', 0x41, '4I', handle, 1, 0, 0)[2]
+        self.file = export(fd, READ)
+        os.close(fd)
+
+    def signal(self):
+        ioctl(self.card, 1, 'd', 0x42, 'II', self.number, 0)
+
+def export(fd, flags):
+    """a sync file of what one has to wait for before one reads or writes the dma-buf"""
+    return ioctl(fd, 3, 'b', 2, 'Ii', flags, -1)[1]
+
+def publish(fd, flags, sync_file):
+    """the dma-buf is being read or written until the sync file's fence signals"""
+    ioctl(fd, 1, 'b', 3, 'Ii', flags, sync_file)
+
+def pending(sync_file):
+    return ioctl(sync_file, 3, '>', 4, '32siIIIQ', b'', 0, 0, 0, 0, 0)[1] == 0
+END
+}
+
+# prepare_pressure_sensor: a guest in which the kernel's own driver of an LPS22HB (two
+# channels of 24 and 16 bits) is bound to a register file of the kernel's i2c-stub. Any
+# reading is pressure 0x332211, temperature 0x5544. To be added: /test, a script.
+prepare_pressure_sensor() {
+	prepare_guest industrialio kfifo_buf industrialio-triggered-buffer iio-trig-sysfs st_sensors \
+		st_sensors_i2c st_pressure st_pressure_i2c i2c-stub:chip_addr=0x5d i2c-dev
+	cat >"$root/sensor" <<'END'
 # who it is; pressure, temperature; both are ready
 set -- 0x0f 0xb1 0x28 0x11 0x29 0x22 0x2a 0x33 0x2b 0x44 0x2c 0x55 0x27 0x03
 while [ $# -gt 0 ]; do
@@ -153,10 +217,7 @@ done
 echo lps22hb 0x5d >/sys/bus/i2c/devices/i2c-0/new_device
 iio=/sys/bus/iio/devices
 sensor=$iio/iio:device0
-. /test 2>&1 | sed 's/^/| /'
-poweroff -f
 END
-	chmod 755 "$root/init"
 }
 
 # boot: what /test says in the guest
@@ -169,5 +230,6 @@ boot() {
 		-kernel "$tmp/guest/usr/lib/modules/7.3.4+deb13-amd64/vmlinuz" \
 		-append "console=ttyS0 quiet loglevel=0 panic=-1" </dev/null >"$tmp/console" ||
 		untried "the guest did not come to its end: $(tail -n 5 "$tmp/console")"
+	! grep -q TimeoutError "$tmp/console" || untried "the machine is too slow: a fence timed out"
 	tr -d '\r' <"$tmp/console" | sed -n 's/^| //p'
 }

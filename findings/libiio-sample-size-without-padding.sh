@@ -27,6 +27,7 @@ unpack_all bookworm "$root/0.24" libiio-utils=0.24-4 libiio0=0.24-4
 unpack_all trixie "$root/0.26" libiio-utils=0.26-2 libiio0=0.26-2
 rm -rf "$root/0.2"[46]/usr/share
 cat >"$root/test" <<'END'
+. /sensor
 # bytes COUNT: of the standard input, in one line for each COUNT
 bytes() {
 	od -An -v -tx1 -w"$1"
