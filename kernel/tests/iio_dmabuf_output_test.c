@@ -1294,7 +1294,7 @@ TEST_F(output_owner, leaves_cyclic_what_is)
 
 FIXTURE(write) {
 	struct output o;
-	uint32_t data[WORDS];
+	uint32_t data[2 * WORDS];
 };
 
 FIXTURE_SETUP(write)
@@ -1396,6 +1396,39 @@ TEST_F(write, is_eagain_with_nonblock)
 	EXPECT_ERRNO(EAGAIN, write_all(self));
 }
 
+static void do_nothing(int sig)
+{
+}
+
+static int write_twice_as_much(void *arg)
+{
+	FIXTURE_DATA(write) *self = arg;
+
+	return write(self->o.b.dut.fd, self->data, 2 * SIZE);
+}
+
+/* Or the program would not know, or the kernel begin anew and send it twice. */
+TEST_F(write, signal_ends_it_with_what_was_taken)
+{
+	struct output *o = &self->o;
+	struct sigaction action = {
+		.sa_handler = do_nothing,
+		.sa_flags = SA_RESTART,
+	};
+	struct sleeper s;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 1));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	count_on(self);
+	ASSERT_TRUE(sleeper_start(&s, write_twice_as_much, self));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, AT_ONCE_MS));
+	EXPECT_EQ(SIZE, s.ret);
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 0));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
 TEST_F(write, of_a_transfer_that_fails_is_eio)
 {
 	struct output *o = &self->o;
@@ -1409,7 +1442,37 @@ TEST_F(write, of_a_transfer_that_fails_is_eio)
 	}
 	EXPECT_EQ(-1, ret);
 	EXPECT_EQ(EIO, errno);
-	expect_write_works(_metadata, self);
+}
+
+/* Both blocks are still of use; one call may have said what has gone wrong. */
+static void expect_goes_on(struct __test_metadata *_metadata,
+			   FIXTURE_DATA(write) *self, const char *fault)
+{
+	struct output *o = &self->o;
+	long long before;
+	int n;
+
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	dut_nonblock(&o->b.dut, true);
+	ASSERT_EQ(0, fault_set(fault, 1));
+	write_all(self);
+	EXPECT_TRUE(wait_until(!fault_get(fault), WAIT_MS));
+	usleep(1000 * QUIET_MS);
+	write_all(self);
+	before = sent_bytes(o);
+	for (n = 0; n < 4; n++)
+		EXPECT_TRUE(wait_until(write_all(self) > 0, WAIT_MS));
+	EXPECT_TRUE(wait_until(sent_bytes(o) >= before + 2 * SIZE, WAIT_MS));
+}
+
+TEST_F(write, goes_on_after_a_transfer_that_failed)
+{
+	expect_goes_on(_metadata, self, "fail");
+}
+
+TEST_F(write, goes_on_after_a_transfer_that_was_refused)
+{
+	expect_goes_on(_metadata, self, "refuse_prep");
 }
 
 TEST_F(write, while_attached_is_ebusy)
