@@ -100,7 +100,7 @@ static int get_room(struct xfer *x, struct view *view)
 	view->bytes = x->block_bytes;
 	view->slot = -1;
 	view->fresh = x->handed < FILEIO_BLOCKS;
-	/* Nobody says how a transfer ended that write() has made possible */
+	/* write() tells at best of a failed one, and that later */
 	view->outcome = OUT_UNKNOWN;
 	return 0;
 }
