@@ -6,6 +6,13 @@
 #ifndef _DMA_DUMMY_COMPAT_H
 #define _DMA_DUMMY_COMPAT_H
 
+/* Up to v6.11 it is another header. */
+#if __has_include(<linux/unaligned.h>)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
 /* In the series only. */
 #if defined(HAVE_DESC_SET_LEN)
 #define dma_device_offer_reuse(dma, set_len)			\

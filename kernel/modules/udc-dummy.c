@@ -34,11 +34,11 @@
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
-#include <linux/unaligned.h>
 #include <linux/usb/ch9.h>
 #include <linux/usb/gadget.h>
 #include <linux/wait.h>
 
+#include "compat.h"
 #include "dummy-memory.h"
 
 /* Bulk endpoints of each direction */
@@ -1191,7 +1191,7 @@ static void udc_dummy_init_ep(struct udc_dummy *ud, unsigned int i)
 	init_waitqueue_head(&dep->wq);
 
 	if (!i) {
-		strscpy(dep->name, "ep0");
+		strscpy(dep->name, "ep0", sizeof(dep->name));
 		dep->enabled = true;
 		dep->ep.caps.type_control = true;
 		usb_ep_set_maxpacket_limit(&dep->ep, UDC_DUMMY_CONTROL_PACKET);
