@@ -22,7 +22,9 @@ sweep: setup		## the same for each size, memory and work of the CPU, several tim
 	@ci/bench --sweep $(BENCH_ARGS)
 
 experiments: kernel	## measure again what Documentation/experiments.md says
-	@ci/tree 6.12 && ci/assemble 6.12 $(CONFIG)
+	@for base in 6.12 7.3; do \
+		ci/tree $$base && ci/assemble $$base $(CONFIG) || exit; \
+	done
 	@bench/experiments $(or $(EXPERIMENTS),all)
 
 dist: setup		## a tarball of the benchmark for boards, static, arm64 and armhf
