@@ -1675,6 +1675,120 @@ TEST_F(relay, unbind_of_the_adc_wakes_the_output)
 	ASSERT_TRUE(dut_rebind(&self->adc));
 }
 
+/* Opens one side, with the dma-bufs attached; false if the device is just going. */
+static bool relay_open(struct iio_dut *dut, const struct bufs *b)
+{
+	int i;
+
+	if (!dut_find(dut))
+		return false;
+	dut->fd = dut_open_fd(dut);
+	if (dut->fd < 0 || dut_disable(dut))
+		return false;
+	dut_scan_enable(dut);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		if (iio_attach(dut->fd, b->blk[i].fd))
+			return false;
+
+	return !dut_enable(dut);
+}
+
+/* Passes blocks on until something fails, begins anew then, and ends by SIGKILL. */
+static void relay_forever(struct iio_dut *adc, struct bufs *b)
+{
+	unsigned int i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		if (relay_open(adc, b) && relay_open(&b->dut, b)) {
+			for (i = 0; !iio_enqueue(adc->fd, b->blk[i].fd, SIZE) &&
+				    !enqueue(b, i); )
+				i = (i + 1) % NUM_BLOCKS;
+		}
+		dut_close_fd(adc);
+		dut_close_fd(&b->dut);
+		usleep(1000);
+	}
+}
+
+static bool unbind_and_bind(struct iio_dut *dut)
+{
+	return !dut_unbind(dut) && dut_rebind(dut);
+}
+
+#define NUM_EVENTS	7
+
+static void relay_event(struct __test_metadata *_metadata,
+			FIXTURE_DATA(relay) *self, unsigned int n)
+{
+	struct iio_dut *dac = &self->o.b.dut;
+
+	switch (n % NUM_EVENTS) {
+	case 0:
+		EXPECT_TRUE(unbind_and_bind(&self->adc));
+		break;
+	case 1:
+		EXPECT_TRUE(unbind_and_bind(dac));
+		break;
+	case 2:
+		EXPECT_EQ(0, fault_set("fail", 3));
+		break;
+	case 3:
+		EXPECT_EQ(0, fault_set("refuse_prep", 3));
+		break;
+	case 4:
+		dut_disable(dac);
+		break;
+	case 5:
+		dut_disable(&self->adc);
+		break;
+	}
+}
+
+/*
+ * Each process is killed in the end, whatever has happened before. What is left works,
+ * and keeps nothing.
+ */
+TEST_F_TIMEOUT(relay, survives_kills_faults_and_removals, 120)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	unsigned int n;
+	pid_t pid;
+	int i;
+
+	dut_close_fd(&self->adc);
+	dut_close_fd(&b->dut);
+	for (n = 0; n < 3 * NUM_EVENTS; n++) {
+		pid = fork();
+		ASSERT_GE(pid, 0);
+		if (!pid) {
+			relay_forever(&self->adc, b);
+			_exit(1);
+		}
+		usleep(10000 + 1000 * n);
+		relay_event(_metadata, self, n);
+		usleep(10000);
+		kill(pid, SIGKILL);
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	}
+
+	fault_reset();
+	ASSERT_EQ(0, dut_disable(&self->adc));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	dut_scan_enable(&self->adc);
+	dut_scan_enable(&b->dut);
+	self->adc.fd = dut_open_fd(&self->adc);
+	ASSERT_GE(self->adc.fd, 0);
+	next_opens(_metadata, b);
+	if (block_alive(&b->blk[0]))
+		for (i = 0; i < NUM_BLOCKS; i++)
+			EXPECT_TRUE(wait_until(!block_attachments(&b->blk[i], NULL, 0),
+					       WAIT_MS));
+	expect_dmabuf_mode_works(_metadata, &self->adc);
+	expect_enable_works(_metadata, o, 0);
+}
+
 /* What is sent comes back, whatever it is. */
 TEST_F(relay, loopback_brings_back_what_was_sent)
 {
