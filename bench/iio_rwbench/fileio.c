@@ -100,7 +100,7 @@ static int get_room(struct xfer *x, struct view *view)
 	view->bytes = x->block_bytes;
 	view->slot = -1;
 	view->fresh = x->handed < FILEIO_BLOCKS;
-	/* Nobody says how a transfer ended that write() has made possible */
+	/* write() tells at best of a failed one, and that later */
 	view->outcome = OUT_UNKNOWN;
 	return 0;
 }
@@ -174,30 +174,54 @@ static int restart_output(struct xfer *x)
 	return ret ? ret : start_output(x);
 }
 
+static int write_failed(struct xfer *x, unsigned int *restarts)
+{
+	if (errno == EINTR)
+		return wait_stopped() ? -EINTR : 0;
+	if (errno == EBUSY && x->dev->had_dmabufs && !x->handed && (*restarts)++ < RESTARTS)
+		return restart_output(x);
+	return fail(ST_FAIL, "write to %s: %s", x->dev->name,
+		    errno == ENODEV ? "the device went away" : strerror(errno));
+}
+
+/* For the next of the kernel's blocks, if this one is full */
+static int next_room(struct xfer *x)
+{
+	int ret;
+
+	if (wait_stopped())
+		return -EINTR;
+	if (x->filled)
+		return 0;
+	do {
+		ret = xfer_wait(x, x->fd, -1, "the buffer");
+	} while (ret == -EAGAIN);
+	return ret;
+}
+
+/* No more at once than a block of the kernel has room for: in write() there is no time limit */
 int fileio_send(struct xfer *x, const void *data, size_t bytes)
 {
 	unsigned int restarts = 0;
 	const char *p = data;
+	size_t room;
 	ssize_t n;
 	int ret;
 
 	ret = x->enabled || !bytes ? 0 : start_output(x);
 	while (!ret && bytes) {
-		n = write(x->fd, p, bytes);
+		room = x->block_bytes - x->filled;
+		n = write(x->fd, p, bytes < room ? bytes : room);
 		x->syscalls++;
-		if (n < 0 && errno == EINTR) {
-			ret = wait_stopped() ? -EINTR : 0;
-		} else if (n < 0 && errno == EBUSY && x->dev->had_dmabufs && !x->handed &&
-			   restarts++ < RESTARTS) {
-			ret = restart_output(x);
-		} else if (n < 0) {
-			ret = fail(ST_FAIL, "write to %s: %s", x->dev->name,
-				   errno == ENODEV ? "the device went away" :
-				   strerror(errno));
-		} else {
-			p += n;
-			bytes -= (size_t)n;
+		if (n < 0) {
+			ret = write_failed(x, &restarts);
+			continue;
 		}
+		p += n;
+		bytes -= (size_t)n;
+		x->filled = (x->filled + (size_t)n) % x->block_bytes;
+		if (bytes)
+			ret = next_room(x);
 	}
 	xfer_step(x, STEP_READ);
 	x->handed++;

@@ -82,7 +82,7 @@ struct xfer {
 
 	/* file I/O */
 	void *data;
-	size_t filled;		/* of it, by now */
+	size_t filled;		/* of it, by now; of an output: of the kernel's block */
 	uint64_t at_rest;	/* iio_available() of an output that has nothing to send */
 
 	/* DMABUF */
@@ -99,8 +99,9 @@ struct xfer {
  * open() leaves the buffer enabled and data on its way; that of an output is enabled when it
  * has got something to send. get() waits for a block and returns 0, -EINTR when the run shall
  * end, -EAGAIN when it is to be called again, or a status of error.h. put() gives the block
- * back, an output as much of it as is to be sent, which may be nothing. drain() is for outputs: it waits until all
- * has been sent, and returns as get(). close() undoes open(), also one that failed half way.
+ * back, an output as much of it as is to be sent, which may be nothing. drain() is for
+ * outputs: it waits until all has been sent, and returns as get(). close() undoes open(), also
+ * one that failed half way.
  */
 struct transport_ops {
 	enum transport id;

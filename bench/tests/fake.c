@@ -887,6 +887,8 @@ static ssize_t write_samples(const char *buf, size_t n)
 		mistake("write() to a buffer that is not enabled");
 		return err(EBUSY);
 	}
+	if (n > block - dac_filled)
+		mistake("write() that may have to wait");
 	while (done < n) {
 		if (!has_room()) {
 			mistake("write() that has to wait");
