@@ -315,12 +315,12 @@ TEST_F(output, underflow_is_noticed)
 	long long lost;
 
 	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
-	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	lost = fault_get("tx/lost_bytes");
 	fill(o, 0);
 	fill(o, 1);
 	ASSERT_EQ(0, enqueue(&o->b, 0));
 	ASSERT_EQ(0, enqueue(&o->b, 1));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	ASSERT_TRUE(is_idle(&o->b, 1, WAIT_MS));
 	EXPECT_EQ(lost, fault_get("tx/lost_bytes"));
 
@@ -1163,8 +1163,10 @@ TEST_F(cyclic, failed_one_replaces_it)
 	int fence;
 
 	start_cyclic(_metadata, o, 0);
-	ASSERT_EQ(0, fault_set("fail", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	fence = queue(_metadata, b, 1);
+	ASSERT_EQ(0, fault_set("fail", 1));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	EXPECT_EQ(-EIO, fence_wait(fence, WAIT_MS));
 	EXPECT_TRUE(is_quiet(o));
 	close(fence);
