@@ -1703,8 +1703,9 @@ static void relay_forever(struct iio_dut *adc, struct bufs *b)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
 		if (relay_open(adc, b) && relay_open(&b->dut, b)) {
-			for (i = 0; !iio_enqueue(adc->fd, b->blk[i].fd, SIZE) &&
-				    !enqueue(b, i); )
+			i = 0;
+			while (!iio_enqueue(adc->fd, b->blk[i].fd, SIZE) &&
+			       !enqueue(b, i))
 				i = (i + 1) % NUM_BLOCKS;
 		}
 		dut_close_fd(adc);
