@@ -275,11 +275,12 @@ static void table_text(struct report *rep, const char *want)
 
 static void table_of_highest_rates(void)
 {
+	static struct iio_dev dev;
 	static struct result r;
 	struct max_rate max = { .known = false };
 	struct cfg cfg;
 	struct report rep = {
-		.cfg = &cfg, .result = &r, .nresults = 1, .max_rate = &max,
+		.cfg = &cfg, .dev = &dev, .result = &r, .nresults = 1, .max_rate = &max,
 	};
 
 	memset(&cfg, 0, sizeof(cfg));

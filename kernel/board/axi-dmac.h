@@ -193,7 +193,7 @@ struct axi_dmac_offences {
     uint64_t crossings;         /* bursts across a 4 KiB boundary, which AXI forbids */
     uint64_t late_writes;       /* bytes written after CTRL = 0, and nobody waited for the core to rest */
     uint64_t late_fetches;      /* descriptors and bursts read after CTRL = 0, likewise */
-    uint64_t edits;             /* descriptors that changed while the core had them */
+    uint64_t edits;             /* descriptors that changed while the core had them, but for a ring being opened */
     uint64_t lost_modes;        /* CTRL without HWDESC while a descriptor was being read */
 };
 
@@ -227,6 +227,7 @@ struct axi_dmac_descriptor {
     uint32_t y_len, dst_stride, src_stride;
     uint32_t flags, id;
     uint64_t sum;               /* of its bytes, to see whether it is still the same in the end */
+    uint64_t opened;            /* the same with LAST and IRQ set */
 };
 
 /*
@@ -264,7 +265,7 @@ struct axi_dmac_engine {
     struct {
         uint32_t id;
         bool irq;
-        uint64_t addr, sum;
+        uint64_t addr, sum, opened;
     } sg_id[AXI_DMAC_SG_IDS];
     unsigned int sg_ids;
     uint32_t sg_last_id;

@@ -1891,6 +1891,33 @@ static void offence_lost_mode(void)
     EXPECT_EQ(slot_at(MEM_BASE + 0x10000, 2 * PAGE, 0), AXI_DMAC_NEVER);
 }
 
+/* Whoever has read the last descriptor goes round once more, and no harm is done. */
+static void sg_ring_is_opened(void)
+{
+    unsigned int flags = AXI_DMAC_HWDESC_LAST | AXI_DMAC_HWDESC_IRQ;
+
+    setup_sg();
+    put_desc(DESC(0), 0, 1, MEM_BASE, DESC(1), PAGE);
+    put_desc(DESC(1), 0, 2, MEM_BASE + PAGE, DESC(0), PAGE);
+    start_sg();
+    submit_sg(DESC(0), AXI_DMAC_FLAG_LAST);
+    step(10000);
+    put_desc(DESC(1), flags, 2, MEM_BASE + PAGE, DESC(0), PAGE);
+    EXPECT(wait_irq(100000));
+    EXPECT_EQ(rd(AXI_DMAC_DESCRIPTOR_ID), 2);
+    step(10000);
+    EXPECT_EQ(offences().edits, 0);
+    ack();
+
+    /* To close one again, or to change more, does harm */
+    put_desc(DESC(1), flags, 2, MEM_BASE + PAGE, DESC(0), PAGE);
+    submit_sg(DESC(0), AXI_DMAC_FLAG_LAST);
+    step(3000);
+    put_desc(DESC(1), 0, 2, MEM_BASE + PAGE, DESC(0), PAGE);
+    step(100000);
+    EXPECT_EQ(offences().edits, 1);
+}
+
 static void offence_edit(void)
 {
     setup_sg();
@@ -2399,7 +2426,7 @@ int main(void)
         T(sg_chain_without_end_or_irq), T(sg_chains_queued), T(sg_bad_descriptor_address),
         T(sg_pause_loses_the_rest), T(sg_start_during_a_reset), T(offence_crossing), T(offence_late_write),
         T(no_late_write_at_the_end), T(offence_late_read), T(offence_late_fetch), T(offence_lost_mode),
-        T(offence_edit), T(fault_hang), T(fault_hang_while_running), T(fault_bus_error),
+        T(sg_ring_is_opened), T(offence_edit), T(fault_hang), T(fault_hang_while_running), T(fault_bus_error),
         T(bus_error_outside_memory), T(fault_late_irq), T(fault_spurious_irq), T(reset_is_complete),
         T(random_accesses), T(late_caller_sees_the_same),
     };
