@@ -219,11 +219,12 @@ static void report_of_results(void)
 /* 80 columns, with the longest cells that are to be expected */
 static void table_width(void)
 {
+	static struct iio_dev dev;
 	static struct result r[2];
 	static struct max_rate max[2];
 	struct cfg cfg;
 	struct report rep = {
-		.cfg = &cfg, .result = r, .nresults = 2, .max_rate = max,
+		.cfg = &cfg, .dev = &dev, .result = r, .nresults = 2, .max_rate = max,
 	};
 	char *line, *save = NULL;
 	FILE *f = begin();
