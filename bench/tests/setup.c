@@ -3,9 +3,10 @@
 
 #include "error.h"
 #include "sysfs.h"
+#include "wait.h"
 #include "fake.h"
-#include "ktap.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 void fresh_setup(const char *root, struct iio_dev *dev, struct cfg *cfg)
@@ -28,6 +29,13 @@ void fresh_setup(const char *root, struct iio_dev *dev, struct cfg *cfg)
 	cfg->interval_ns = 1000000000;
 }
 
+void fresh_dac(const char *root, struct iio_dev *dac)
+{
+	iio_find(dac, root, "iio:device2", 0);
+	iio_select(dac, NULL, 0);
+	iio_setup(dac, &(struct iio_settings){ .rate = NULL });
+}
+
 void nothing_left(struct iio_dev *dev)
 {
 	CHECK_EQ(fake.mistakes, 0);
@@ -37,4 +45,15 @@ void nothing_left(struct iio_dev *dev)
 	CHECK_EQ(fake.dmabufs, 0);
 	CHECK_EQ(fake.sync_files, 0);
 	CHECK(!iio_is_enabled(dev));
+}
+
+int run_on_kernel(char *root, const struct ktap_test *tests, size_t n)
+{
+	int ret;
+
+	if (!mkdtemp(root) || wait_init(NULL))
+		return 1;
+	ret = ktap_run(tests, n);
+	fake_tree_remove(root);
+	return ret;
 }

@@ -8,13 +8,11 @@
 #include "measure.h"
 #include "sizes.h"
 #include "sysfs.h"
-#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char root[] = "/dev/shm/rwbench-test-XXXXXX";
@@ -311,12 +309,8 @@ static const struct ktap_test tests[] = {
 
 int main(void)
 {
-	int ret;
+	int ret = run_on_kernel(root, tests, sizeof(tests) / sizeof(tests[0]));
 
-	if (!mkdtemp(root) || wait_init(NULL))
-		return 1;
-	ret = ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
 	result_free(&r);
-	fake_tree_remove(root);
 	return ret;
 }

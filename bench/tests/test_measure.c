@@ -3,7 +3,6 @@
 #include "error.h"
 #include "measure.h"
 #include "sysfs.h"
-#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
@@ -1014,12 +1013,8 @@ static const struct ktap_test tests[] = {
 
 int main(void)
 {
-	int ret;
+	int ret = run_on_kernel(root, tests, sizeof(tests) / sizeof(tests[0]));
 
-	if (!mkdtemp(root) || wait_init(NULL))
-		return 1;
-	ret = ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
 	result_free(&r);
-	fake_tree_remove(root);
 	return ret;
 }

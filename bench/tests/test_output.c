@@ -2,7 +2,6 @@
 /* The output of both transports, on the DAC of the fake kernel */
 #include "error.h"
 #include "measure.h"
-#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
@@ -23,9 +22,7 @@ static struct result r;
 static void fresh(void)
 {
 	fresh_setup(root, &adc, &cfg);
-	iio_find(&dac, root, "iio:device2", 0);
-	iio_select(&dac, NULL, 0);
-	iio_setup(&dac, &(struct iio_settings){ .rate = NULL });
+	fresh_dac(root, &dac);
 	cfg.write = true;
 	cfg.counter = true;
 	cfg.warmup = 4;
@@ -346,12 +343,8 @@ static const struct ktap_test tests[] = {
 
 int main(void)
 {
-	int ret;
+	int ret = run_on_kernel(root, tests, sizeof(tests) / sizeof(tests[0]));
 
-	if (!mkdtemp(root) || wait_init(NULL))
-		return 1;
-	ret = ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
 	result_free(&r);
-	fake_tree_remove(root);
 	return ret;
 }

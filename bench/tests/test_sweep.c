@@ -3,14 +3,12 @@
 #include "error.h"
 #include "spread.h"
 #include "sweep.h"
-#include "wait.h"
 #include "fake.h"
 #include "ktap.h"
 #include "setup.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 static char root[] = "/dev/shm/rwbench-test-XXXXXX";
@@ -262,11 +260,5 @@ static const struct ktap_test tests[] = {
 
 int main(void)
 {
-	int ret;
-
-	if (!mkdtemp(root) || wait_init(NULL))
-		return 1;
-	ret = ktap_run(tests, sizeof(tests) / sizeof(tests[0]));
-	fake_tree_remove(root);
-	return ret;
+	return run_on_kernel(root, tests, sizeof(tests) / sizeof(tests[0]));
 }
