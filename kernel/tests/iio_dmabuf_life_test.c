@@ -264,14 +264,9 @@ TEST_F(pinned, not_after_unbind)
 
 /* ------------------------------------------------------------------ owner */
 
-/*
- * The owner of the buffer is a child here. It ends by close() or by SIGKILL;
- * the dma-bufs are the parent's as well, so that it can look at their fences.
- */
 FIXTURE(owner) {
 	struct bufs b;
-	pid_t pid;
-	int pipe;
+	struct owner owner;
 	int fence;
 };
 
@@ -282,46 +277,20 @@ FIXTURE_VARIANT(owner) {
 FIXTURE_VARIANT_ADD(owner, close) { .kill = false, };
 FIXTURE_VARIANT_ADD(owner, kill) { .kill = true, };
 
-static int owner_main(struct bufs *b, int pipe, bool flight)
+static int enqueue_two(struct bufs *b, const void *flight)
 {
-	char byte = 0;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	b->dut.fd = dut_open_fd(&b->dut);
-	if (b->dut.fd < 0 ||
-	    iio_attach(b->dut.fd, b->blk[0].fd) ||
-	    iio_attach(b->dut.fd, b->blk[1].fd) ||
-	    (flight && dut_enable(&b->dut)) ||
-	    enqueue(b, 0) || enqueue(b, 1))
-		return 1;
-	if (write(pipe, &byte, 1) != 1 || read(pipe, &byte, 1) != 1)
-		return 1;
-	close(b->dut.fd);
-	if (write(pipe, &byte, 1) != 1)
-		return 1;
-	pause();
-
-	return 0;
+	return iio_attach(b->dut.fd, b->blk[0].fd) ||
+	       iio_attach(b->dut.fd, b->blk[1].fd) ||
+	       (*(const bool *)flight && dut_enable(&b->dut)) ||
+	       enqueue(b, 0) || enqueue(b, 1);
 }
 
 static void owner_start(struct __test_metadata *_metadata,
 			FIXTURE_DATA(owner) *self, bool flight)
 {
-	int sock[2];
-	char byte;
-
 	dut_close_fd(&self->b.dut);
 	ASSERT_EQ(0, dut_stall(&self->b.dut, flight));
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	self->pid = fork();
-	ASSERT_GE(self->pid, 0);
-	if (!self->pid) {
-		close(sock[0]);
-		_exit(owner_main(&self->b, sock[1], flight));
-	}
-	close(sock[1]);
-	self->pipe = sock[0];
-	ASSERT_EQ(1, read(self->pipe, &byte, 1));
+	owner_fork(_metadata, &self->owner, &self->b, enqueue_two, &flight);
 	self->fence = fence_export(&self->b.blk[0]);
 	ASSERT_GE(self->fence, 0);
 	EXPECT_EQ(0, fence_status(self->fence));
@@ -331,15 +300,7 @@ static void owner_end(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(owner) *self,
 		      const FIXTURE_VARIANT(owner) *variant)
 {
-	char byte = 0;
-
-	if (!variant->kill) {
-		ASSERT_EQ(1, write(self->pipe, &byte, 1));
-		ASSERT_EQ(1, read(self->pipe, &byte, 1));
-	}
-	kill(self->pid, SIGKILL);
-	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, 0));
-	self->pid = 0;
+	owner_stop(_metadata, &self->owner, variant->kill);
 }
 
 FIXTURE_SETUP(owner)
@@ -349,10 +310,7 @@ FIXTURE_SETUP(owner)
 
 FIXTURE_TEARDOWN(owner)
 {
-	if (self->pid > 0) {
-		kill(self->pid, SIGKILL);
-		waitpid(self->pid, NULL, 0);
-	}
+	owner_reap(&self->owner);
 	bufs_teardown(_metadata, &self->b);
 }
 

@@ -729,14 +729,9 @@ TEST_F(output, works_after_unbind_and_bind)
 
 /* ------------------------------------------------------- output, and its owner */
 
-/*
- * The owner of the buffer is a child here. It ends by close() or by SIGKILL; the
- * dma-bufs are the parent's as well.
- */
 FIXTURE(output_owner) {
 	struct output o;
-	pid_t pid;
-	int pipe;
+	struct owner owner;
 };
 
 FIXTURE_VARIANT(output_owner) {
@@ -753,52 +748,33 @@ FIXTURE_SETUP(output_owner)
 
 FIXTURE_TEARDOWN(output_owner)
 {
-	if (self->pid > 0) {
-		kill(self->pid, SIGKILL);
-		waitpid(self->pid, NULL, 0);
-	}
+	owner_reap(&self->owner);
 	dac_teardown(_metadata, &self->o);
 }
 
-static int owner_main(struct bufs *b, int pipe, bool enable, __u32 flags)
+struct owned {
+	bool enable;
+	__u32 flags;
+};
+
+static int enqueue_one(struct bufs *b, const void *arg)
 {
-	char byte = 0;
+	const struct owned *owned = arg;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	b->dut.fd = dut_open_fd(&b->dut);
-	if (b->dut.fd < 0 || iio_attach(b->dut.fd, b->blk[0].fd) ||
-	    (enable && dut_enable(&b->dut)) ||
-	    iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE, flags))
-		return 1;
-	if (write(pipe, &byte, 1) != 1 || read(pipe, &byte, 1) != 1)
-		return 1;
-	close(b->dut.fd);
-	if (write(pipe, &byte, 1) != 1)
-		return 1;
-	pause();
-
-	return 0;
+	return iio_attach(b->dut.fd, b->blk[0].fd) ||
+	       (owned->enable && dut_enable(&b->dut)) ||
+	       iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE, owned->flags);
 }
 
 static void owner_start(struct __test_metadata *_metadata,
 			FIXTURE_DATA(output_owner) *self, bool enable,
 			__u32 flags)
 {
-	int sock[2];
-	char byte;
+	const struct owned owned = { .enable = enable, .flags = flags };
 
 	fill(&self->o, 0);
 	dut_close_fd(&self->o.b.dut);
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	self->pid = fork();
-	ASSERT_GE(self->pid, 0);
-	if (!self->pid) {
-		close(sock[0]);
-		_exit(owner_main(&self->o.b, sock[1], enable, flags));
-	}
-	close(sock[1]);
-	self->pipe = sock[0];
-	ASSERT_EQ(1, read(self->pipe, &byte, 1));
+	owner_fork(_metadata, &self->owner, &self->o.b, enqueue_one, &owned);
 }
 
 /* Ends the owner; the next one opens the buffer. */
@@ -806,15 +782,7 @@ static void owner_end(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(output_owner) *self,
 		      const FIXTURE_VARIANT(output_owner) *variant)
 {
-	char byte = 0;
-
-	if (!variant->kill) {
-		ASSERT_EQ(1, write(self->pipe, &byte, 1));
-		ASSERT_EQ(1, read(self->pipe, &byte, 1));
-	}
-	kill(self->pid, SIGKILL);
-	ASSERT_EQ(self->pid, waitpid(self->pid, NULL, 0));
-	self->pid = 0;
+	owner_stop(_metadata, &self->owner, variant->kill);
 	next_opens(_metadata, &self->o.b);
 }
 

@@ -8,6 +8,12 @@
 
 #include "iio_test_util.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define SIZE		16384
 #define NUM_BLOCKS	4
 
@@ -141,6 +147,83 @@ static inline bool modules_reload(struct iio_dut *dut, const char *engine,
 		return false;
 
 	return wait_until(dut_find(dut) && !access(dut->node, R_OK), WAIT_MS);
+}
+
+/* ------------------------------------------------- the owner of the buffer */
+
+/*
+ * A child that has the buffer, and ends by close() or by SIGKILL. The dma-bufs are the
+ * parent's as well, so that it can look at their fences.
+ */
+struct owner {
+	pid_t pid;
+	int pipe;
+};
+
+/* What it does first, with the buffer open; not 0 if that fails */
+typedef int (*owner_fn)(struct bufs *b, const void *arg);
+
+static inline int owner_main(struct bufs *b, int pipe, owner_fn begin,
+			     const void *arg)
+{
+	char byte = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	b->dut.fd = dut_open_fd(&b->dut);
+	if (b->dut.fd < 0 || begin(b, arg))
+		return 1;
+	if (write(pipe, &byte, 1) != 1 || read(pipe, &byte, 1) != 1)
+		return 1;
+	close(b->dut.fd);
+	if (write(pipe, &byte, 1) != 1)
+		return 1;
+	pause();
+
+	return 0;
+}
+
+/* Nobody else may have the buffer. Returns when @begin has. */
+static inline void owner_fork(struct __test_metadata *_metadata,
+			      struct owner *owner, struct bufs *b,
+			      owner_fn begin, const void *arg)
+{
+	int sock[2];
+	char byte;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	owner->pid = fork();
+	ASSERT_GE(owner->pid, 0);
+	if (!owner->pid) {
+		close(sock[0]);
+		_exit(owner_main(b, sock[1], begin, arg));
+	}
+	close(sock[1]);
+	owner->pipe = sock[0];
+	ASSERT_EQ(1, read(owner->pipe, &byte, 1));
+}
+
+/* Ends it; without @kill it has closed the buffer before. */
+static inline void owner_stop(struct __test_metadata *_metadata,
+			      struct owner *owner, bool kill_it)
+{
+	char byte = 0;
+
+	if (!kill_it) {
+		ASSERT_EQ(1, write(owner->pipe, &byte, 1));
+		ASSERT_EQ(1, read(owner->pipe, &byte, 1));
+	}
+	kill(owner->pid, SIGKILL);
+	ASSERT_EQ(owner->pid, waitpid(owner->pid, NULL, 0));
+	owner->pid = 0;
+}
+
+/* For the teardown */
+static inline void owner_reap(struct owner *owner)
+{
+	if (owner->pid > 0) {
+		kill(owner->pid, SIGKILL);
+		waitpid(owner->pid, NULL, 0);
+	}
 }
 
 #endif /* __IIO_TEST_BUFS_H */
