@@ -552,6 +552,23 @@ static void cyclic_refused(struct dmac_test *t)
 						 0x1000, DMA_MEM_TO_DEV, 0));
 }
 
+/* Slowly, until it has been round three times */
+static void begin_ring(struct dmac_test *t, struct dma_async_tx_descriptor *desc,
+		       bool callback, u64 begin, size_t len)
+{
+	u64 pos;
+
+	lever(t, CONTROL_RATE, PERIODS_HZ);
+	expect_nothing(t);
+	if (callback)
+		submit(t, desc);
+	else
+		dmaengine_submit(desc);
+	dma_async_issue_pending(t->chan);
+	EXPECT(t, !read_poll_timeout(counter, pos, pos - begin > 3 * len, 10,
+				     WAIT_US, false, t, CONTROL_POSITION));
+}
+
 /* Three times round, and no more callbacks than periods */
 static void ring(struct dmac_test *t, size_t len, size_t period, bool callback)
 {
@@ -563,15 +580,7 @@ static void ring(struct dmac_test *t, size_t len, size_t period, bool callback)
 	if (!EXPECT(t, desc))
 		return;
 
-	lever(t, CONTROL_RATE, PERIODS_HZ);
-	expect_nothing(t);
-	if (callback)
-		submit(t, desc);
-	else
-		dmaengine_submit(desc);
-	dma_async_issue_pending(t->chan);
-	EXPECT(t, !read_poll_timeout(counter, pos, pos - begin > 3 * len, 10,
-				     WAIT_US, false, t, CONTROL_POSITION));
+	begin_ring(t, desc, callback, begin, len);
 	EXPECT(t, !callback || (wait_for_end(t) && wait_for_end(t)));
 	EXPECT(t, !dmaengine_terminate_sync(t->chan));
 	lever(t, CONTROL_RATE, 0);
@@ -614,7 +623,7 @@ static void vecs_that_repeat(struct dmac_test *t)
 	const struct piece pieces[] = { { 0, 0x3000 }, { 0x3000, 0x5000 } };
 	const struct piece next = { 0x20000, 0x4000 };
 	size_t len = total(pieces, 2), words = len / sizeof(u32), i;
-	u64 begin = counter(t, CONTROL_POSITION), pos;
+	u64 begin = counter(t, CONTROL_POSITION);
 	struct dma_async_tx_descriptor *desc;
 
 	if (!dma_has_cap(DMA_REPEAT, t->chan->device->cap_mask))
@@ -625,12 +634,7 @@ static void vecs_that_repeat(struct dmac_test *t)
 	if (!EXPECT(t, desc))
 		return;
 
-	lever(t, CONTROL_RATE, PERIODS_HZ);
-	expect_nothing(t);
-	submit(t, desc);
-	dma_async_issue_pending(t->chan);
-	EXPECT(t, !read_poll_timeout(counter, pos, pos - begin > 3 * len, 10,
-				     WAIT_US, false, t, CONTROL_POSITION));
+	begin_ring(t, desc, true, begin, len);
 	EXPECT(t, !atomic_read(&t->callbacks));
 
 	desc = prep_vecs(t, &next, 1, DMA_PREP_LOAD_EOT);
