@@ -7,7 +7,7 @@
 #define _DMA_DUMMY_COMPAT_H
 
 /* Up to v6.11 it is another header. */
-#if __has_include(<linux/unaligned.h>)
+#if defined(HAVE_LINUX_UNALIGNED)
 #include <linux/unaligned.h>
 #else
 #include <asm/unaligned.h>
