@@ -15,6 +15,11 @@
 # Seconds that a test may take, and a guest
 limit=240 guest_limit=2400
 
+# What modular.config makes modules of, in the order in which they load
+series_modules='virt-dma industrialio industrialio-buffer-dma industrialio-buffer-dmaengine
+	industrialio-backend adi-axi-adc dma-axi-dmac'
+series_modules=${series_modules//[$'\n\t']/ }
+
 # guest_command TESTS-DONE LOCKS
 guest_command() {
 	printf 'programs="%s" only="%s" first=%s skip=%d limit=%d locks=%d modules="%s"\n' \
