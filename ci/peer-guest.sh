@@ -118,6 +118,9 @@ for module in $modules; do
 	insmod "/modules/$module.ko"
 done
 load_dummies
+case $programs in
+*usb_*) load_usb ;;
+esac
 if run_tests; then
 	[ -n "$only" ] || find_leaks
 	say "all done"

@@ -15,10 +15,53 @@
 # Seconds that a test may take, and a guest
 limit=240 guest_limit=2400
 
+# Of the fixes for 7.3 there is one kernel with all checkers: what they touch are modules, built
+# for each state of the tree.
+base=7.3
+source=$(tree_dir "$base").plain
+modular=$base.plain modular_fragments=(zcu102 vendor debug modular)
+out=$BUILD/out/$modular-zcu102-vendor-debug-modular
+work=$BUILD/out/proofs-$base
 # What modular.config makes modules of, in the order in which they load
 series_modules='virt-dma industrialio industrialio-buffer-dma industrialio-buffer-dmaengine
 	industrialio-backend adi-axi-adc dma-axi-dmac'
 series_modules=${series_modules//[$'\n\t']/ }
+
+build_modular() {
+	"$root/ci/tree" "$modular"
+	"$root/ci/assemble" "$modular" "${modular_fragments[@]}"
+	mkdir -p "$work"
+}
+
+# fixes: the base and the commits of the first part of the series, which is all that goes with
+# this kernel: later ones change structures that it shares with its modules.
+fixes() {
+	local letter=cover-letter.txt
+
+	plain_git -C "$source" rev-parse "$base_ref^{commit}"
+	plain_git -C "$source" rev-list --reverse "$base_ref..$branch" | head -n "$(patch_names | wc -l)"
+}
+
+kmake() {
+	make -s -j"$(nproc)" -C "$source" O="$out/kbuild" ARCH=arm64 LOCALVERSION= \
+		CROSS_COMPILE="${CROSS_COMPILE:-aarch64-linux-gnu-}" "$@"
+}
+
+make_state() {
+	local part
+
+	plain_git -C "$source" checkout -q --force --detach "$2"
+	for part in iio dma usb/gadget/function; do
+		kmake M="$source/drivers/$part" MO="$work/$part" modules
+	done
+	find "$work"/{iio,dma,usb} -name '*.ko' -print0 |
+		xargs -0 "$root/ci/initramfs" -a "$out/initramfs.cpio" -o "$work/$1.cpio"
+}
+
+# build_state NAME COMMIT: makes $work/NAME.cpio, with the modules of the tree at COMMIT
+build_state() {
+	make_state "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; die "$1: $2 does not build"; }
+}
 
 # guest_command TESTS-DONE LOCKS
 guest_command() {

@@ -52,6 +52,9 @@
 #define BOARD_REG_TX_BYTES		0x80
 #define BOARD_REG_TX_HASH		0x88
 #define BOARD_REG_TX_UNDERFLOWS		0x90
+#define BOARD_REG_CROSSINGS		0xa4
+#define BOARD_REG_LATE_WRITES		0xa8
+#define BOARD_REG_LATE_FETCHES		0xac
 
 /*
  * direct_reg_access, as with ADI's own driver for the core: a register of the core has bit
@@ -100,6 +103,9 @@ static const struct {
 	{ "tx_bytes", BOARD_REG_TX_BYTES, .wide = true },
 	{ "tx_hash", BOARD_REG_TX_HASH, .wide = true },
 	{ "tx_underflows", BOARD_REG_TX_UNDERFLOWS },
+	{ "crossings", BOARD_REG_CROSSINGS },
+	{ "late_writes", BOARD_REG_LATE_WRITES },
+	{ "late_fetches", BOARD_REG_LATE_FETCHES },
 };
 
 /**

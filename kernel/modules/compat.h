@@ -22,6 +22,7 @@
 	} while (0)
 #else
 #define dma_device_offer_reuse(dma, set_len) do { } while (0)
+#define dmaengine_desc_set_len(desc, len)	((void)(len), -EOPNOTSUPP)
 #endif
 
 /* Where there are only input buffers nobody asks for the direction. */

@@ -27,6 +27,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
 
 /* Of the design, see kernel/board/README.md */
 #define RX_DMAC		"9c400000.dma-controller"
@@ -60,6 +63,8 @@
 #define POISON			0x5a5a5a5a
 #define WAIT_US			1000000
 #define QUIET_US		200
+/* As fast as the memory takes it */
+#define PERIOD_US		100
 /* Slow enough for a kernel with checkers to take an interrupt for each 4 KiB */
 #define PERIODS_HZ		1000000
 
@@ -78,6 +83,10 @@ MODULE_PARM_DESC(rows, "it does rows with gaps");
 static bool stream;
 module_param(stream, bool, 0444);
 MODULE_PARM_DESC(stream, "its source is a stream, which can end a transfer early");
+
+static char *only;
+module_param(only, charp, 0444);
+MODULE_PARM_DESC(only, "the test to run; all, if none is named");
 
 /**
  * struct piece - part of the memory
@@ -617,6 +626,38 @@ static void cyclic_of_one_short_period(struct dmac_test *t)
 	EXPECT(t, !dmaengine_terminate_sync(t->chan));
 }
 
+/*
+ * A period has ended, and the interrupt has been handled, but not the tasklet that calls back
+ * run, when the transfer is terminated. The interrupts of the board go to CPU 0.
+ */
+static long terminate_before_the_callback(void *data)
+{
+	struct dmac_test *t = data;
+
+	local_bh_disable();
+	dma_async_issue_pending(t->chan);
+	udelay(PERIOD_US);
+	EXPECT(t, !dmaengine_terminate_async(t->chan));
+	local_bh_enable();
+
+	return 0;
+}
+
+static void cyclic_terminated_before_its_callback(struct dmac_test *t)
+{
+	struct dma_async_tx_descriptor *desc;
+
+	desc = prep_cyclic(t, 0x3000, 0x1000);
+	if (!EXPECT(t, desc))
+		return;
+
+	expect_nothing(t);
+	submit(t, desc);
+	EXPECT(t, !work_on_cpu(0, terminate_before_the_callback, t));
+	dmaengine_synchronize(t->chan);
+	EXPECT(t, !atomic_read(&t->callbacks));
+}
+
 /* Round and round, until what is queued behind it goes on where a round has ended */
 static void vecs_that_repeat(struct dmac_test *t)
 {
@@ -953,6 +994,7 @@ static const struct test rx_tests[] = {
 	TEST(vecs_after_a_stop), TEST(status_of_what_goes_on),
 	TEST(cyclic_refused), TEST(cyclic_goes_round),
 	TEST(cyclic_without_callback), TEST(cyclic_of_one_short_period),
+	TEST(cyclic_terminated_before_its_callback),
 	TEST(vecs_that_repeat),
 	TEST(rows_refused), TEST(rows_without_gaps), TEST(rows_with_gaps, &rows),
 	TEST(early_ends, &stream), TEST(early_ends_of_vecs, &stream),
@@ -994,7 +1036,8 @@ static int run_tests(struct dmac_test *t, const char *name,
 
 	for (; num; num--, tests++) {
 		if ((tests->if_set && !*tests->if_set) ||
-		    (tests->unless && *tests->unless))
+		    (tests->unless && *tests->unless) ||
+		    (only && strcmp(only, tests->name)))
 			continue;
 		t->failed = false;
 		tests->fn(t);
@@ -1036,6 +1079,10 @@ static int run_all(struct dmac_test *t)
 	start_dac(t, false);
 	lever(t, CONTROL_RATE, 0);
 	tell(t, "1..%u\n", t->num);
+	if (!ret && !t->num) {
+		pr_err("dmac_test: no test %s\n", only);
+		ret = -ENOENT;
+	}
 
 	return ret;
 }

@@ -467,6 +467,32 @@ TEST_F(output, second_enqueue_of_a_block_in_flight_does_no_harm)
 	expect_no_harm(_metadata, &self->o, stall(_metadata, &self->o.b, 0));
 }
 
+/* The fence of a block that is done signals, and not that of the transfer that begins next. */
+TEST_F(output, enqueued_again_the_moment_it_is_done)
+{
+	struct bufs *b = &self->o.b;
+	int before = -1, fence, i;
+	uint64_t start;
+
+	dut_nonblock(&b->dut, true);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < 500; i++) {
+		start = now_ms();
+		while (enqueue(b, 0)) {
+			ASSERT_TRUE(errno == EAGAIN || errno == EBUSY);
+			ASSERT_LT(now_ms() - start, WAIT_MS);
+		}
+		fence = export_fence(_metadata, b, 0);
+		if (before >= 0) {
+			ASSERT_EQ(1, fence_wait(before, WAIT_MS));
+			close(before);
+		}
+		before = fence;
+	}
+	EXPECT_EQ(1, fence_wait(before, WAIT_MS));
+	close(before);
+}
+
 /* --------------------------------------------------- output, and others' fences */
 
 FIXTURE(output_foreign) {
