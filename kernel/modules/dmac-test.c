@@ -328,8 +328,8 @@ static size_t total(const struct piece *pieces, unsigned int num)
 }
 
 static struct dma_async_tx_descriptor *
-prep_list(struct dmac_test *t, const struct piece *pieces, unsigned int num,
-	  enum dma_transfer_direction dir)
+prep_list_with(struct dmac_test *t, const struct piece *pieces, unsigned int num,
+	       enum dma_transfer_direction dir, unsigned long flags)
 {
 	struct scatterlist sgl[MAX_PIECES];
 	unsigned int i;
@@ -341,7 +341,14 @@ prep_list(struct dmac_test *t, const struct piece *pieces, unsigned int num,
 	}
 
 	return dmaengine_prep_slave_sg(t->chan, sgl, num, dir,
-				       DMA_PREP_INTERRUPT);
+				       DMA_PREP_INTERRUPT | flags);
+}
+
+static struct dma_async_tx_descriptor *
+prep_list(struct dmac_test *t, const struct piece *pieces, unsigned int num,
+	  enum dma_transfer_direction dir)
+{
+	return prep_list_with(t, pieces, num, dir, 0);
 }
 
 static struct dma_async_tx_descriptor *
@@ -406,6 +413,28 @@ static void list_in_order(struct dmac_test *t)
 	poison(t);
 	if (run(t, prep_list(t, pieces, num, DMA_DEV_TO_MEM), 0))
 		expect_samples(t, pieces, num, total(pieces, num), "list");
+}
+
+/* Unlike vectors a list is prepared where nobody may sleep, for many times as for one. */
+static void list_used_again(struct dmac_test *t)
+{
+	struct dma_async_tx_descriptor *desc;
+	struct piece pieces[MAX_PIECES];
+	unsigned int num = make_pieces(pieces), i;
+
+	preempt_disable();
+	desc = prep_list_with(t, pieces, num, DMA_DEV_TO_MEM, DMA_CTRL_REUSE);
+	preempt_enable();
+	if (!EXPECT(t, desc))
+		return;
+
+	for (i = 0; i < 3; i++) {
+		poison(t);
+		if (!run(t, desc, 0))
+			break;
+		expect_samples(t, pieces, num, total(pieces, num), "used again");
+	}
+	EXPECT(t, !dmaengine_desc_free(desc));
 }
 
 static void list_refused(struct dmac_test *t)
@@ -989,7 +1018,8 @@ struct test {
 #define TEST(fn, ...)	{ #fn, fn, __VA_ARGS__ }
 
 static const struct test rx_tests[] = {
-	TEST(list_in_order), TEST(list_refused), TEST(vecs_refused),
+	TEST(list_in_order), TEST(list_used_again), TEST(list_refused),
+	TEST(vecs_refused),
 	TEST(vecs_of_each_length), TEST(vecs_of_no_such_length),
 	TEST(vecs_after_a_stop), TEST(status_of_what_goes_on),
 	TEST(cyclic_refused), TEST(cyclic_goes_round),

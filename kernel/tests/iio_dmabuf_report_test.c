@@ -304,6 +304,70 @@ TEST_F(report, is_waited_for)
 	EXPECT_EQ(sizeof(struct iio_dmabuf_report), s.ret);
 }
 
+#define NUM_READERS	4
+
+struct readers {
+	struct bufs *b;
+	int num_reports;
+	int num_early;
+	bool over;
+};
+
+/* The memory is there only after a fault, so that another reader can be quicker. */
+static void *read_reports(void *arg)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct readers *r = arg;
+	bool over;
+	void *mem;
+	int ret;
+
+	mem = mmap(NULL, page, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	do {
+		madvise(mem, page, MADV_DONTNEED);
+		ret = read(r->b->dut.fd, mem, sizeof(struct iio_dmabuf_report));
+		over = __atomic_load_n(&r->over, __ATOMIC_SEQ_CST);
+		if (ret > 0)
+			__atomic_fetch_add(&r->num_reports, 1, __ATOMIC_SEQ_CST);
+		else if (ret || !over)
+			__atomic_fetch_add(&r->num_early, 1, __ATOMIC_SEQ_CST);
+	} while (ret > 0 || (!ret && !over));
+	munmap(mem, page);
+
+	return NULL;
+}
+
+/* Who waits and finds that somebody else has taken the report goes on to wait. */
+TEST_F(report, is_for_one_of_many_readers)
+{
+	struct bufs *b = &self->b;
+	struct readers r = { .b = b };
+	pthread_t thread[NUM_READERS];
+	int i, n;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	for (i = 0; i < NUM_READERS; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, read_reports, &r));
+	for (n = 1; n < 500; n++) {
+		ASSERT_TRUE(wait_until(__atomic_load_n(&r.num_reports,
+						       __ATOMIC_SEQ_CST) == n,
+				       WAIT_MS));
+		ASSERT_EQ(0, enqueue_report(b, n % NUM_BLOCKS));
+	}
+	ASSERT_TRUE(wait_until(__atomic_load_n(&r.num_reports,
+					       __ATOMIC_SEQ_CST) == n, WAIT_MS));
+
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	__atomic_store_n(&r.over, true, __ATOMIC_SEQ_CST);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	for (i = 0; i < NUM_READERS; i++)
+		ASSERT_EQ(0, pthread_join(thread[i], NULL));
+	EXPECT_EQ(0, r.num_early);
+}
+
 TEST_F(report, wait_ends_with_the_last_detach)
 {
 	struct bufs *b = &self->b;
