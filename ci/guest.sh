@@ -58,7 +58,26 @@ load_usb() {
 	[ -d /sys/class/udc/udc-dummy ] || { echo "load_usb: no udc-dummy" >&2; return 1; }
 }
 
-# load_board: the converter of the emulated board (ci/guest --board).
+# insert MODULE: if there is such a module, and it is not there yet
+insert() {
+	[ ! -e "/modules/$1.ko" ] || [ -d "/sys/module/$(echo "$1" | tr - _)" ] ||
+		insmod "/modules/$1.ko"
+}
+
+# board_is_up: the core resets for some milliseconds, and only then registers its IIO device. The
+# way to its registers is the last thing that comes.
+board_is_up() {
+	local names
+
+	names=$(cat /sys/bus/iio/devices/*/label /sys/bus/iio/devices/*/name 2>/dev/null)
+	echo "$names" | grep -qx cf-ad9361-lpc &&
+		{ [ ! -d /sys/module/board_dac ] ||
+			echo "$names" | grep -qx cf-ad9361-dds-core-lpc; } &&
+		find /sys/kernel/debug/iio -name direct_reg_access | grep -q .
+}
+
+# load_board: the converter of the emulated board (ci/guest --board), and its transmitter where the
+# kernel has buffers for it.
 load_board() {
 	local tries=0 device
 
@@ -66,23 +85,20 @@ load_board() {
 	for device in /sys/bus/platform/devices/*; do
 		[ -e "$device/driver" ] || echo "${device##*/}" >/sys/bus/platform/drivers_probe
 	done
-	insmod /modules/board_adc.ko || return 1
-	# The core resets for some milliseconds, and only then registers its IIO device. The way
-	# to its registers is the last thing that comes.
-	while ! grep -qsx cf-ad9361-lpc /sys/bus/iio/devices/*/label /sys/bus/iio/devices/*/name ||
-	      ! find /sys/kernel/debug/iio -name direct_reg_access | grep -q .; do
+	insmod /modules/board_adc.ko && insert adi-axi-dac && insert board_dac || return 1
+	while ! board_is_up; do
 		tries=$((tries + 1))
-		[ $tries -lt 200 ] || { echo "load_board: no cf-ad9361-lpc" >&2; return 1; }
+		[ $tries -lt 200 ] || { echo "load_board: no cf-ad9361-lpc, or no transmitter" >&2; return 1; }
 		usleep 10000
 	done
 }
 
 # test_dmac [PARAMETER...]: after load_board. The tests of dma-axi-dmac by itself, which want
-# its channels for themselves; the core of the converter goes on without its driver.
+# its channels for themselves; the core of the converter goes on without its drivers.
 test_dmac() {
 	local report=/sys/kernel/debug/dmac-test status=0
 
-	unbind adi_axi_adc && insmod /modules/dmac_test.ko "$@" || return 1
+	unbind board-dac && unbind adi_axi_adc && insmod /modules/dmac_test.ko "$@" || return 1
 	cat $report
 	! grep -q '^not ok' $report || status=1
 	rmmod dmac_test && return $status
@@ -105,6 +121,7 @@ unbind() {
 
 # The DMA controllers too: they are built in, but what they have mapped must go with them.
 unload_board() {
+	[ ! -d /sys/module/board_dac ] || rmmod board_dac || return 1
 	unbind adi_axi_adc && rmmod board_adc && unbind dma-axi-dmac
 }
 

@@ -284,6 +284,12 @@ void axi_dac_set_rate(struct axi_dac *s, uint64_t hz, uint64_t now)
     }
 }
 
+void axi_dac_hold(struct axi_dac *s, bool on, uint64_t now)
+{
+    s->held = on;
+    axi_tx_hold(&s->tx, on || !out_of_reset(s->regs), now);
+}
+
 static bool has_9_2(const struct axi_dac *s)
 {
     return s->version >= AXI_CONV_VERSION_IS(9, 2, 'b');
@@ -382,9 +388,8 @@ static void dac_write_rstn(struct axi_dac *s, uint32_t value, uint64_t now)
     is = out_of_reset(s->regs);
     if (is && !was) {
         axi_tx_start(&s->tx, now);
-    } else if (!is) {
-        axi_tx_stop(&s->tx, now);
     }
+    axi_tx_hold(&s->tx, s->held || !is, now);
 }
 
 void axi_dac_write(struct axi_dac *s, uint32_t off, uint32_t value, uint64_t now)

@@ -84,6 +84,7 @@ struct axi_dac {
     uint32_t regs[AXI_DAC_MAP_SIZE / 4];
     uint32_t version;
     uint64_t sample_rate;
+    bool held;
     uint64_t timer_end;
     struct axi_tx tx;
 };
@@ -103,5 +104,7 @@ void axi_dac_reset(struct axi_dac *s, uint64_t now);
 uint32_t axi_dac_read(struct axi_dac *s, uint32_t offset, uint64_t now);
 void axi_dac_write(struct axi_dac *s, uint32_t offset, uint32_t value, uint64_t now);
 void axi_dac_set_rate(struct axi_dac *s, uint64_t hz, uint64_t now);
+/* As axi_adc_hold(): nothing is put out twice. */
+void axi_dac_hold(struct axi_dac *s, bool on, uint64_t now);
 
 #endif

@@ -821,7 +821,10 @@ void axi_tx_reset(struct axi_tx *s, uint64_t now)
 static void put_new(struct axi_tx *s, uint64_t values)
 {
     if (s->again) {
-        s->repeated += s->between ? 0 : s->again;
+        if (!s->between) {
+            s->repeated += s->again;
+            s->lost_bytes += s->again * s->slots.channels * sizeof(uint16_t);
+        }
         s->again = 0;
         s->between = false;
     }
@@ -931,6 +934,17 @@ void axi_tx_stop(struct axi_tx *s, uint64_t now)
     slots_stop(&s->slots, now);
 }
 
+/* Writing and reading are as far apart as they were. */
+void axi_tx_hold(struct axi_tx *s, bool on, uint64_t now)
+{
+    if (on) {
+        axi_tx_stop(s, now);
+    } else if (s->slots.stopped) {
+        s->out_edge += clock_edge(&s->slots.clock, now) - s->slots.stopped_at;
+        slots_go_on(&s->slots, now);
+    }
+}
+
 void axi_tx_enable(struct axi_tx *s, bool on)
 {
     if (on != s->enabled) {
@@ -947,6 +961,8 @@ void axi_tx_clear_stats(struct axi_tx *s)
     s->hash = FNV_BASIS;
     s->underflows = 0;
     s->repeated = 0;
+    s->lost_bytes = 0;
+    s->jumps = 0;
 }
 
 bool axi_tx_underflowed(struct axi_tx *s, uint64_t now)
@@ -1017,6 +1033,22 @@ static void hash_words(struct axi_tx *s, const uint8_t *p, size_t words)
     s->hash = hash;
 }
 
+/* The counter that AXI_ADC_COUNTER is, too */
+static void count_words(struct axi_tx *s, const uint8_t *p, size_t words)
+{
+    uint32_t count = s->count;
+    uint64_t word;
+    size_t i;
+
+    for (i = 0; i < words; i++) {
+        word = get_le64(p + 8 * i);
+        s->jumps += (uint32_t)word != count;
+        s->jumps += (uint32_t)(word >> 32) != (uint32_t)word + 1;
+        count = (uint32_t)(word >> 32) + 1;
+    }
+    s->count = count;
+}
+
 static void tx_move(void *opaque, uint64_t slot, void *buf, size_t bytes, bool last)
 {
     struct axi_tx *s = opaque;
@@ -1032,6 +1064,7 @@ static void tx_move(void *opaque, uint64_t slot, void *buf, size_t bytes, bool l
     s->bytes += bytes;
     slots_told(&s->slots, slot + words);
     hash_words(s, word, words);
+    count_words(s, word, words);
     for (i = 0; i < words && p->channels == AXI_CHANNELS; i++) {
         write_frame(s, get_le64(word + 8 * i), edge + i);
     }

@@ -108,8 +108,11 @@ struct axi_tx {
     uint64_t frames;            /* put out */
     uint64_t repeated;          /* of them, between new ones of one run */
     uint64_t underflows;        /* gaps within a run */
+    uint64_t lost_bytes;        /* what should have been in their place */
     uint64_t bytes;             /* taken */
     uint64_t hash;              /* 64 bit FNV-1a over the words, little endian */
+    uint32_t count;             /* that the next 32 bits taken should be */
+    uint64_t jumps;             /* how often they were another one */
 
     /* For tests: sees every frame that is put out */
     void (*out)(void *opaque, uint64_t frame, uint64_t values);
@@ -154,6 +157,8 @@ void axi_tx_set_channels(struct axi_tx *s, unsigned int mask, uint64_t now);
 /* Frame 0 is at the next edge. */
 void axi_tx_start(struct axi_tx *s, uint64_t now);
 void axi_tx_stop(struct axi_tx *s, uint64_t now);
+/* Stands still, or goes on: nothing is repeated. */
+void axi_tx_hold(struct axi_tx *s, bool on, uint64_t now);
 /* Puts out what is due by @now. */
 void axi_tx_advance(struct axi_tx *s, uint64_t now);
 /* The DMA controller was: gaps count if words come before and after it within this time. */

@@ -313,7 +313,7 @@ static uint32_t ctrl_read(struct fmcomms2 *b, uint32_t off, uint64_t now)
     case FMC2_ID:
         return FMC2_ID_MAGIC;
     case FMC2_VERSION:
-        return FMC2_VERSION_1_2;
+        return FMC2_VERSION_1_3;
     case FMC2_CHANNELS:
         return AXI_CHANNELS;
     case FMC2_MAX_RATE:
@@ -329,11 +329,20 @@ static uint32_t ctrl_read(struct fmcomms2 *b, uint32_t off, uint64_t now)
     case FMC2_TX_REPEATED:
         axi_tx_advance(&b->dac.tx, now);
         return low_and_latch(b, b->dac.tx.repeated);
+    case FMC2_TX_LOST:
+        axi_tx_advance(&b->dac.tx, now);
+        return low_and_latch(b, b->dac.tx.lost_bytes);
+    case FMC2_TX_JUMPS:
+        return low_and_latch(b, b->dac.tx.jumps);
+    case FMC2_TX_COUNT:
+        return b->dac.tx.count;
     case FMC2_POSITION_HIGH:
     case FMC2_LOST_HIGH:
     case FMC2_TX_BYTES_HIGH:
     case FMC2_TX_HASH_HIGH:
     case FMC2_TX_REPEATED_HIGH:
+    case FMC2_TX_JUMPS_HIGH:
+    case FMC2_TX_LOST_HIGH:
         return b->latch;
     case FMC2_OVERFLOWS:
         return b->adc.rx.overflows;
@@ -379,6 +388,10 @@ static void ctrl_write(struct fmcomms2 *b, uint32_t off, uint32_t value, uint64_
         CTRL(b, off) = value & 1;
         axi_adc_hold(&b->adc, value & 1, now);
         break;
+    case FMC2_TX_HOLD:
+        CTRL(b, off) = value & 1;
+        axi_dac_hold(&b->dac, value & 1, now);
+        break;
     case FMC2_PATTERN:
         if (value < AXI_ADC_PATTERNS) {
             CTRL(b, off) = value;
@@ -404,6 +417,9 @@ static void ctrl_write(struct fmcomms2 *b, uint32_t off, uint32_t value, uint64_
     case FMC2_TX_EARLY_BYTES:
     case FMC2_TX_LATE_NS:
         CTRL(b, off) = value;
+        break;
+    case FMC2_TX_COUNT:
+        b->dac.tx.count = value;
         break;
     case FMC2_TX_CLEAR:
         if (value & 1) {

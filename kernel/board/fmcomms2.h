@@ -27,7 +27,7 @@
 #define FMC2_ID                 0x00
 #define   FMC2_ID_MAGIC           0x464d4332u   /* "FMC2" */
 #define FMC2_VERSION            0x04
-#define   FMC2_VERSION_1_2        0x00010200u
+#define   FMC2_VERSION_1_3        0x00010300u
 #define FMC2_SCRATCH            0x08
 #define FMC2_CHANNELS           0x0c
 #define FMC2_RATE               0x10
@@ -59,6 +59,7 @@
 #define FMC2_TX_LATE_NS         0x68
 #define FMC2_TX_TRANSFERS       0x70
 #define FMC2_TX_BUS_ERRORS      0x74
+#define FMC2_TX_HOLD            0x78
 #define FMC2_TX_STALL           0x7c
 #define FMC2_TX_BYTES           0x80
 #define FMC2_TX_BYTES_HIGH      0x84
@@ -75,6 +76,11 @@
 #define FMC2_LATE_FETCHES       0xac
 #define FMC2_EDITS              0xb0
 #define FMC2_LOST_MODES         0xb4
+#define FMC2_TX_COUNT           0xc0
+#define FMC2_TX_JUMPS           0xc8
+#define FMC2_TX_JUMPS_HIGH      0xcc
+#define FMC2_TX_LOST            0xd0
+#define FMC2_TX_LOST_HIGH       0xd4
 #define FMC2_MAP_SIZE           0x100
 
 enum fmcomms2_block {

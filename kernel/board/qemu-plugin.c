@@ -443,6 +443,8 @@ static const struct {
     { "tx-bytes", FMC2_TX_BYTES, true },
     { "tx-hash", FMC2_TX_HASH, true },
     { "tx-underflows", FMC2_TX_UNDERFLOWS, false },
+    { "tx-jumps", FMC2_TX_JUMPS, true },
+    { "tx-lost-bytes", FMC2_TX_LOST, true },
     { "offences", FMC2_OFFENCES, false },
 };
 

@@ -809,6 +809,67 @@ static void hash_of_the_words(void)
     EXPECT_EQ(tx.bytes, 4000);
 }
 
+/* Words in pairs of 32 bits: each that does not continue the count is a jump, and the next one to count from. */
+static void counter_of_the_words(void)
+{
+    static const uint32_t words[] = { 7, 8, 9, 10, 12, 13, 0xffffffff, 0, 1, 2, 2, 3 };
+    size_t i;
+
+    setup_tx(0xf, 0, 1, 0);
+    for (i = 0; i < ARRAY_SIZE(words); i++) {
+        buf[4 * i] = words[i] & 0xff;
+        memset(&buf[4 * i + 1], words[i] > 0xff ? 0xff : 0, 3);
+    }
+    tx.count = 7;
+    port.move(port.opaque, 0, buf, sizeof(words), true);
+    EXPECT_EQ(tx.jumps, 3);
+    EXPECT_EQ(tx.count, 4);
+    axi_tx_clear_stats(&tx);
+    EXPECT_EQ(tx.jumps, 0);
+    EXPECT_EQ(tx.count, 4);
+}
+
+/* Also of channels: a frame of two is four bytes. */
+static void lost_is_what_was_repeated(void)
+{
+    uint64_t next = 0, t;
+
+    setup_tx(0x5, 1000, 1, 0);
+    t = give(100000, &next, 0, 100);
+    t = give(t + 100000, &next, 0, 100);
+    idle_until(t + 100000, &next);
+    EXPECT(tx.repeated > 0);
+    EXPECT_EQ(tx.lost_bytes, 4 * tx.repeated);
+}
+
+/* As if the time in between had not been */
+static uint64_t hold(uint64_t ns)
+{
+    uint64_t next = 0, sum = 0, t, slot, i;
+
+    setup_tx(0xf, 1000, 1, 0);
+    t = give(10000, &next, 0, 100);
+    axi_tx_hold(&tx, true, t);
+    EXPECT_EQ(first(next, t, &slot), AXI_DMAC_NEVER);
+    i = tx.frames;
+    axi_tx_advance(&tx, t + ns);
+    EXPECT_EQ(tx.frames, i);
+    axi_tx_hold(&tx, false, t + ns);
+    t = give(t + ns, &next, 400, 100);
+    idle_until(t + 100000, &next);
+    EXPECT_EQ(tx.repeated + tx.underflows, 0);
+    for (i = 0; i < out.n; i++) {
+        sum = sum * 31 + out.frame[i];
+    }
+    return sum;
+}
+
+static void hold_repeats_nothing(void)
+{
+    EXPECT_EQ(hold(1000), hold(777000));
+    EXPECT_EQ(hold(0), hold(1234567));
+}
+
 #define T(name)     { #name, name }
 
 int main(void)
@@ -822,6 +883,7 @@ int main(void)
         T(overflow_flag), T(losses_are_of_a_run), T(reset_counts_on), T(gap_repeats_the_ring), T(short_gap),
         T(frames_of_1_to_4_channels), T(looking_changes_nothing), T(underflow_flag), T(gaps_are_of_a_run),
         T(idle_time_costs_nothing), T(stop_and_start), T(no_rate), T(hash_of_the_words),
+        T(counter_of_the_words), T(lost_is_what_was_repeated), T(hold_repeats_nothing),
     };
 
     return ktap_run(tests, ARRAY_SIZE(tests));

@@ -379,7 +379,7 @@ static void control_registers(void)
 {
     /* Without the registers that do something when written: those have tests of their own */
     static const struct reg_row rows[] = {
-        { FMC2_ID, FMC2_ID_MAGIC, 0 }, { FMC2_VERSION, FMC2_VERSION_1_2, 0 }, { FMC2_SCRATCH, 0, UINT32_MAX },
+        { FMC2_ID, FMC2_ID_MAGIC, 0 }, { FMC2_VERSION, FMC2_VERSION_1_3, 0 }, { FMC2_SCRATCH, 0, UINT32_MAX },
         { FMC2_CHANNELS, 4, 0 }, { FMC2_RATE, RATE, UINT32_MAX }, { FMC2_MAX_RATE, 61440000, 0 },
         { FMC2_PATTERN, 0, 0 }, { FMC2_FIFO_DEPTH, 1024, 0 }, { FMC2_RX_EARLY_BYTES, 0, UINT32_MAX },
         { FMC2_RX_LATE_NS, 1000000, UINT32_MAX }, { FMC2_RX_OVERFLOW_BYTES, 4096, UINT32_MAX },
@@ -1281,6 +1281,79 @@ static void transmit_cyclic(void)
     }
 }
 
+/* The count of the words, and of those that have not gone on with it */
+static void transmit_counter(void)
+{
+    uint32_t i, v;
+
+    setup(1000000);
+    for (i = 0; i < 0x800; i++) {
+        v = i < 0x400 ? i + 5 : i + 9;
+        memcpy(t.mem + 4 * i, &v, sizeof(v));
+    }
+    bring_up_dac(0xf);
+    start_dma(FMCOMMS2_TX_DMAC);
+    wr(FMCOMMS2_CTRL, FMC2_TX_COUNT, 5);
+    submit(FMCOMMS2_TX_DMAC, 0, 0x2000);
+    finish(FMCOMMS2_TX_DMAC);
+    EXPECT_EQ(ctrl64(FMC2_TX_JUMPS), 1);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_TX_COUNT), 0x809);
+    step(1000000);
+    submit(FMCOMMS2_TX_DMAC, 0, 0x2000);
+    finish(FMCOMMS2_TX_DMAC);
+    EXPECT_EQ(ctrl64(FMC2_TX_JUMPS), 3);
+    EXPECT(ctrl64(FMC2_TX_REPEATED) > 0);
+    EXPECT_EQ(ctrl64(FMC2_TX_LOST), 8 * ctrl64(FMC2_TX_REPEATED));
+    wr(FMCOMMS2_CTRL, FMC2_TX_CLEAR, 1);
+    EXPECT_EQ(ctrl64(FMC2_TX_JUMPS) + ctrl64(FMC2_TX_LOST), 0);
+}
+
+/* Nothing goes out meanwhile, though the DMA controller can be stopped, and nothing is missing after it. */
+static void transmit_hold(void)
+{
+    setup(RATE);
+    fill_memory(0x8000);
+    bring_up_dac(0xf);
+    start_dma(FMCOMMS2_TX_DMAC);
+    submit(FMCOMMS2_TX_DMAC, 0, 0x8000);
+    step(20000);
+    wr(FMCOMMS2_CTRL, FMC2_TX_HOLD, 1);
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_TX_HOLD), 1);
+    EXPECT(ctrl64(FMC2_TX_BYTES) < 0x4000);
+    step(1000000);
+    EXPECT(ctrl64(FMC2_TX_BYTES) < 0x4000);
+    EXPECT(no_end_in_sight());
+    wr(FMCOMMS2_CTRL, FMC2_TX_HOLD, 0);
+    finish(FMCOMMS2_TX_DMAC);
+    step(10000);
+    EXPECT_EQ(ctrl64(FMC2_TX_HASH), hash_of_memory(0x8000));
+    EXPECT_EQ(rd(FMCOMMS2_CTRL, FMC2_TX_UNDERFLOWS), 0);
+    EXPECT_EQ(ctrl64(FMC2_TX_REPEATED), 0);
+    expect_frames(0xf, 0x4000);
+
+    wr(FMCOMMS2_CTRL, FMC2_TX_HOLD, 1);
+    submit(FMCOMMS2_TX_DMAC, 0, 0x8000);
+    EXPECT(no_end_in_sight());
+    wr(FMCOMMS2_TX_DMAC, AXI_DMAC_CTRL, 0);
+    step(10000);
+    EXPECT_EQ(rd(FMCOMMS2_TX_DMAC, AXI_DMAC_DBG_STATUS) & 7, 1);
+}
+
+/* What is held stays so through a reset of the core. */
+static void transmit_hold_is_kept(void)
+{
+    setup(RATE);
+    wr(FMCOMMS2_CTRL, FMC2_TX_HOLD, 1);
+    bring_up_dac(0xf);
+    start_dma(FMCOMMS2_TX_DMAC);
+    submit(FMCOMMS2_TX_DMAC, 0, 0x1000);
+    step(100000);
+    EXPECT_EQ(ctrl64(FMC2_TX_BYTES), 0);
+    wr(FMCOMMS2_CTRL, FMC2_TX_HOLD, 0);
+    finish(FMCOMMS2_TX_DMAC);
+    EXPECT_EQ(ctrl64(FMC2_TX_BYTES), 0x1000);
+}
+
 static void both_directions(void)
 {
     setup(RATE);
@@ -1374,7 +1447,8 @@ int main(void)
         T(stall_keeps_the_core_from_stopping), T(unlimited_never_loses), T(core_in_reset_is_silent), T(board_reset), T(pn9_on_channel_0), T(pn_monitor), T(bist_pattern),
         T(fault_overflow), T(faults_are_taken_once), T(faults_can_be_taken_back), T(fault_hang_shows_until_abort),
         T(fault_spurious), T(transmit), T(transmit_at_line_rate), T(transmit_gap), T(transmit_twice),
-        T(transmit_without_rate), T(transmit_needs_the_channel), T(transmit_cyclic), T(both_directions),
+        T(transmit_without_rate), T(transmit_needs_the_channel), T(transmit_cyclic), T(transmit_counter),
+        T(transmit_hold), T(transmit_hold_is_kept), T(both_directions),
         T(repeatable), T(bad_configurations),
     };
 

@@ -3,8 +3,8 @@
  * The converter of the emulated ZCU102 + FMComms2/3 board
  *
  * On a real board an AD9361 sits here, behind SPI. On the emulated one the sample rate is a
- * register of the board's control block, whose page is in kernel/board/README.md. Data goes
- * through the kernel's own drivers: adi-axi-adc and dma-axi-dmac.
+ * register of the board's control block. Data goes through the kernel's own drivers:
+ * adi-axi-adc and dma-axi-dmac. The other direction is board-dac.c.
  *
  * adi-axi-adc wants its converter in one of two ways. Up to Linux 6.8 it owns the IIO device
  * and asks a registered client; since then it is a backend and the converter owns the device.
@@ -15,46 +15,16 @@
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/io.h>
-#include <linux/io-64-nonatomic-lo-hi.h>
 #include <linux/kernel.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/of.h>
-#include <linux/of_address.h>
 #include <linux/platform_device.h>
 
 #include <linux/iio/iio.h>
 
+#include "board.h"
 #include "compat.h"
-
-#define BOARD_REG_ID			0x00
-#define   BOARD_ID_MAGIC		0x464d4332
-#define BOARD_REG_RATE			0x10
-#define BOARD_REG_PATTERN		0x18
-#define BOARD_REG_FIFO_DEPTH		0x1c
-#define BOARD_REG_POSITION		0x20
-#define BOARD_REG_LOST			0x28
-#define BOARD_REG_OVERFLOWS		0x30
-#define BOARD_REG_RX_FAULT		0x40
-#define BOARD_REG_RX_EARLY_BYTES	0x44
-#define BOARD_REG_RX_LATE_NS		0x48
-#define BOARD_REG_RX_OVERFLOW_BYTES	0x4c
-#define BOARD_REG_RX_TRANSFERS		0x50
-#define BOARD_REG_RX_BUS_ERRORS		0x54
-#define BOARD_REG_RX_HOLD		0x58
-#define BOARD_REG_RX_STALL		0x5c
-#define BOARD_REG_TX_FAULT		0x60
-#define BOARD_REG_TX_EARLY_BYTES	0x64
-#define BOARD_REG_TX_LATE_NS		0x68
-#define BOARD_REG_TX_TRANSFERS		0x70
-#define BOARD_REG_TX_BUS_ERRORS		0x74
-#define BOARD_REG_TX_STALL		0x7c
-#define BOARD_REG_TX_BYTES		0x80
-#define BOARD_REG_TX_HASH		0x88
-#define BOARD_REG_TX_UNDERFLOWS		0x90
-#define BOARD_REG_CROSSINGS		0xa4
-#define BOARD_REG_LATE_WRITES		0xa8
-#define BOARD_REG_LATE_FETCHES		0xac
 
 /*
  * direct_reg_access, as with ADI's own driver for the core: a register of the core has bit
@@ -64,23 +34,8 @@
 #define BOARD_DRA_CORE			BIT(31)
 #define BOARD_CORE_SIZE			0x6000
 
-struct board_adc;
-
-/**
- * struct board_adc_file - a register of the control block in debugfs
- * @adc: whose register
- * @reg: its offset
- */
-struct board_adc_file {
-	struct board_adc *adc;
-	unsigned int reg;
-};
-
-static const struct {
-	const char *name;
-	unsigned int reg;
-	bool wide, writable;
-} board_adc_files[] = {
+/* Levers and counters for tests; see the register page for what they mean. */
+static const struct board_file board_adc_files[] = {
 	{ "pattern", BOARD_REG_PATTERN, .writable = true },
 	{ "fifo_depth", BOARD_REG_FIFO_DEPTH },
 	{ "position", BOARD_REG_POSITION, .wide = true },
@@ -94,31 +49,12 @@ static const struct {
 	{ "rx_stall", BOARD_REG_RX_STALL, .writable = true },
 	{ "rx_transfers", BOARD_REG_RX_TRANSFERS },
 	{ "rx_bus_errors", BOARD_REG_RX_BUS_ERRORS },
-	{ "tx_fault", BOARD_REG_TX_FAULT, .writable = true },
-	{ "tx_early_bytes", BOARD_REG_TX_EARLY_BYTES, .writable = true },
-	{ "tx_late_ns", BOARD_REG_TX_LATE_NS, .writable = true },
-	{ "tx_transfers", BOARD_REG_TX_TRANSFERS },
-	{ "tx_bus_errors", BOARD_REG_TX_BUS_ERRORS },
-	{ "tx_stall", BOARD_REG_TX_STALL, .writable = true },
-	{ "tx_bytes", BOARD_REG_TX_BYTES, .wide = true },
-	{ "tx_hash", BOARD_REG_TX_HASH, .wide = true },
-	{ "tx_underflows", BOARD_REG_TX_UNDERFLOWS },
 	{ "crossings", BOARD_REG_CROSSINGS },
 	{ "late_writes", BOARD_REG_LATE_WRITES },
 	{ "late_fetches", BOARD_REG_LATE_FETCHES },
 };
 
-/**
- * struct board_adc - the converter
- * @regs: control block of the board
- * @core: registers of the ADC core, which belong to adi-axi-adc
- * @files: what debugfs knows about the registers of the control block
- */
-struct board_adc {
-	void __iomem *regs;
-	void __iomem *core;
-	struct board_adc_file files[ARRAY_SIZE(board_adc_files)];
-};
+static struct board board;
 
 #define BOARD_ADC_CHANNEL(_idx) {					\
 	.type = IIO_VOLTAGE,						\
@@ -141,84 +77,27 @@ static const struct iio_chan_spec board_adc_channels[] = {
 	BOARD_ADC_CHANNEL(3),
 };
 
-static int board_adc_get(struct board_adc *adc, int *val, long mask)
+static int board_adc_get(int *val, long mask)
 {
 	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
 		return -EINVAL;
 
-	*val = readl(adc->regs + BOARD_REG_RATE);
+	*val = readl(board.regs + BOARD_REG_RATE);
 	return IIO_VAL_INT;
 }
 
 /* 0 is no rate at all: samples come as fast as they are taken, and none is lost. */
-static int board_adc_set(struct board_adc *adc, int val, int val2, long mask)
+static int board_adc_set(int val, int val2, long mask)
 {
 	if (mask != IIO_CHAN_INFO_SAMP_FREQ || val < 0 || val2)
 		return -EINVAL;
 
-	writel(val, adc->regs + BOARD_REG_RATE);
+	writel(val, board.regs + BOARD_REG_RATE);
 	return 0;
-}
-
-static int board_adc_file_get(void *data, u64 *val)
-{
-	struct board_adc_file *file = data;
-
-	*val = readl(file->adc->regs + file->reg);
-	return 0;
-}
-
-/* The low half latches the high one. */
-static int board_adc_file_get_wide(void *data, u64 *val)
-{
-	struct board_adc_file *file = data;
-
-	*val = lo_hi_readq(file->adc->regs + file->reg);
-	return 0;
-}
-
-static int board_adc_file_set(void *data, u64 val)
-{
-	struct board_adc_file *file = data;
-
-	if (val > U32_MAX)
-		return -EINVAL;
-
-	writel(val, file->adc->regs + file->reg);
-	return 0;
-}
-
-DEFINE_DEBUGFS_ATTRIBUTE(board_adc_ro_fops, board_adc_file_get, NULL, "%llu\n");
-DEFINE_DEBUGFS_ATTRIBUTE(board_adc_wide_fops, board_adc_file_get_wide, NULL, "%llu\n");
-DEFINE_DEBUGFS_ATTRIBUTE(board_adc_rw_fops, board_adc_file_get, board_adc_file_set, "%llu\n");
-
-static void board_adc_debugfs_remove(void *dir)
-{
-	debugfs_remove_recursive(dir);
-}
-
-/* Levers and counters for tests; see the register page for what they mean. */
-static int board_adc_debugfs_add(struct device *dev, struct board_adc *adc)
-{
-	struct dentry *dir = debugfs_create_dir("board-adc", NULL);
-	const struct file_operations *fops;
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(board_adc_files); i++) {
-		adc->files[i].adc = adc;
-		adc->files[i].reg = board_adc_files[i].reg;
-		fops = board_adc_files[i].wide ? &board_adc_wide_fops :
-		       board_adc_files[i].writable ? &board_adc_rw_fops : &board_adc_ro_fops;
-		debugfs_create_file_unsafe(board_adc_files[i].name,
-					   board_adc_files[i].writable ? 0600 : 0400,
-					   dir, &adc->files[i], fops);
-	}
-
-	return devm_add_action_or_reset(dev, board_adc_debugfs_remove, dir);
 }
 
 /* Arguments as those of iio_info.debugfs_reg_access. There is no AD9361 that could answer. */
-static int board_adc_reg_access(struct board_adc *adc, unsigned int reg, unsigned int writeval,
+static int board_adc_reg_access(void __iomem *core, unsigned int reg, unsigned int writeval,
 				unsigned int *readval)
 {
 	unsigned int offset = reg & ~BOARD_DRA_CORE;
@@ -229,46 +108,11 @@ static int board_adc_reg_access(struct board_adc *adc, unsigned int reg, unsigne
 		return -EINVAL;
 
 	if (readval)
-		*readval = readl(adc->core + offset);
+		*readval = readl(core + offset);
 	else
-		writel(writeval, adc->core + offset);
+		writel(writeval, core + offset);
 
 	return 0;
-}
-
-/* Not requested, as adi-axi-adc has done that. */
-static int board_adc_map_core(struct device *dev, struct board_adc *adc)
-{
-	struct device_node *core = of_parse_phandle(dev->of_node, "io-backends", 0);
-	struct resource res;
-	int ret;
-
-	ret = of_address_to_resource(core, 0, &res);
-	of_node_put(core);
-	if (ret)
-		return dev_err_probe(dev, ret, "no ADC core in the device tree\n");
-
-	adc->core = devm_ioremap(dev, res.start, BOARD_CORE_SIZE);
-
-	return adc->core ? 0 : -ENOMEM;
-}
-
-static int board_adc_init(struct platform_device *pdev, struct board_adc *adc)
-{
-	int ret;
-
-	adc->regs = devm_platform_ioremap_resource(pdev, 0);
-	if (IS_ERR(adc->regs))
-		return PTR_ERR(adc->regs);
-
-	if (readl(adc->regs + BOARD_REG_ID) != BOARD_ID_MAGIC)
-		return dev_err_probe(&pdev->dev, -ENODEV, "this is not the emulated board\n");
-
-	ret = board_adc_map_core(&pdev->dev, adc);
-	if (ret)
-		return ret;
-
-	return board_adc_debugfs_add(&pdev->dev, adc);
 }
 
 #if IS_ENABLED(CONFIG_IIO_BACKEND)
@@ -277,28 +121,24 @@ static int board_adc_init(struct platform_device *pdev, struct board_adc *adc)
 
 /**
  * struct board_adc_state - private data of the IIO device
- * @adc: the converter
+ * @core: registers of the ADC core, which belong to adi-axi-adc
  * @back: the ADC core that brings its samples into memory
  */
 struct board_adc_state {
-	struct board_adc adc;
+	void __iomem *core;
 	struct iio_backend *back;
 };
 
 static int board_adc_read_raw(struct iio_dev *indio_dev, struct iio_chan_spec const *chan,
 			      int *val, int *val2, long mask)
 {
-	struct board_adc_state *st = iio_priv(indio_dev);
-
-	return board_adc_get(&st->adc, val, mask);
+	return board_adc_get(val, mask);
 }
 
 static int board_adc_write_raw(struct iio_dev *indio_dev, struct iio_chan_spec const *chan,
 			       int val, int val2, long mask)
 {
-	struct board_adc_state *st = iio_priv(indio_dev);
-
-	return board_adc_set(&st->adc, val, val2, mask);
+	return board_adc_set(val, val2, mask);
 }
 
 static int board_adc_update_scan_mode(struct iio_dev *indio_dev, const unsigned long *scan_mask)
@@ -324,7 +164,7 @@ static int board_adc_debugfs_reg_access(struct iio_dev *indio_dev, unsigned int 
 {
 	struct board_adc_state *st = iio_priv(indio_dev);
 
-	return board_adc_reg_access(&st->adc, reg, writeval, readval);
+	return board_adc_reg_access(st->core, reg, writeval, readval);
 }
 
 static const struct iio_info board_adc_info = {
@@ -346,9 +186,9 @@ static int board_adc_probe(struct platform_device *pdev)
 		return -ENOMEM;
 
 	st = iio_priv(indio_dev);
-	ret = board_adc_init(pdev, &st->adc);
-	if (ret)
-		return ret;
+	st->core = board_map_core(dev, BOARD_CORE_SIZE);
+	if (IS_ERR(st->core))
+		return PTR_ERR(st->core);
 
 	st->back = devm_iio_backend_get(dev, NULL);
 	if (IS_ERR(st->back))
@@ -379,14 +219,14 @@ IMPORT_NAMESPACE("IIO_BACKEND");
 
 /**
  * struct board_adc_client - private data of the converter
- * @adc: the converter
- * @dev: its device
+ * @core: registers of the ADC core, which belong to adi-axi-adc
+ * @dev: device of the converter
  * @iio_notifier: tells of the IIO device that adi-axi-adc makes for it
  * @iio_debugfs: folder of that IIO device in debugfs, or NULL
  * @dra_reg: the register that direct_reg_access reads
  */
 struct board_adc_client {
-	struct board_adc adc;
+	void __iomem *core;
 	struct device *dev;
 	struct notifier_block iio_notifier;
 	struct dentry *iio_debugfs;
@@ -403,17 +243,13 @@ static const struct adi_axi_adc_chip_info board_adc_chip_info = {
 static int board_adc_read_raw(struct adi_axi_adc_conv *conv, struct iio_chan_spec const *chan,
 			      int *val, int *val2, long mask)
 {
-	struct board_adc_client *client = adi_axi_adc_conv_priv(conv);
-
-	return board_adc_get(&client->adc, val, mask);
+	return board_adc_get(val, mask);
 }
 
 static int board_adc_write_raw(struct adi_axi_adc_conv *conv, struct iio_chan_spec const *chan,
 			       int val, int val2, long mask)
 {
-	struct board_adc_client *client = adi_axi_adc_conv_priv(conv);
-
-	return board_adc_set(&client->adc, val, val2, mask);
+	return board_adc_set(val, val2, mask);
 }
 
 /*
@@ -428,7 +264,7 @@ static ssize_t board_adc_dra_read(struct file *file, char __user *buf, size_t co
 	char text[16];
 	int ret;
 
-	ret = board_adc_reg_access(&client->adc, READ_ONCE(client->dra_reg), 0, &val);
+	ret = board_adc_reg_access(client->core, READ_ONCE(client->dra_reg), 0, &val);
 	if (ret)
 		return ret;
 
@@ -454,7 +290,7 @@ static ssize_t board_adc_dra_write(struct file *file, const char __user *buf, si
 	if (ret < 1)
 		return -EINVAL;
 	if (ret == 2) {
-		ret = board_adc_reg_access(&client->adc, reg, val, NULL);
+		ret = board_adc_reg_access(client->core, reg, val, NULL);
 		if (ret)
 			return ret;
 	}
@@ -535,9 +371,9 @@ static int board_adc_probe(struct platform_device *pdev)
 
 	client = adi_axi_adc_conv_priv(conv);
 	client->dev = dev;
-	ret = board_adc_init(pdev, &client->adc);
-	if (ret)
-		return ret;
+	client->core = board_map_core(dev, BOARD_CORE_SIZE);
+	if (IS_ERR(client->core))
+		return PTR_ERR(client->core);
 
 	client->iio_notifier.notifier_call = board_adc_notify;
 	ret = bus_register_notifier(&iio_bus_type, &client->iio_notifier);
@@ -566,7 +402,29 @@ static struct platform_driver board_adc_driver = {
 	},
 	.probe = board_adc_probe,
 };
-module_platform_driver(board_adc_driver);
+
+static int __init board_adc_module_init(void)
+{
+	int ret;
+
+	ret = board_open(&board, "board-adc", board_adc_files, ARRAY_SIZE(board_adc_files));
+	if (ret)
+		return ret;
+
+	ret = platform_driver_register(&board_adc_driver);
+	if (ret)
+		board_close(&board);
+
+	return ret;
+}
+module_init(board_adc_module_init);
+
+static void __exit board_adc_module_exit(void)
+{
+	platform_driver_unregister(&board_adc_driver);
+	board_close(&board);
+}
+module_exit(board_adc_module_exit);
 
 MODULE_DESCRIPTION("Converter of the emulated ZCU102 + FMComms2/3 board");
 MODULE_LICENSE("GPL");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Output: what is enqueued goes out, once, in order and no further than bytes_used,
- * and cyclic transfers go out until something ends them. On the dummies, which look at
- * every word that is sent: it has to continue the running count.
+ * and cyclic transfers go out until something ends them. On the dummies or the emulated
+ * board, which look at every word that is sent: it has to continue the running count.
  */
 #include "iio_test_bufs.h"
 
@@ -15,39 +15,54 @@
 struct output {
 	struct bufs b;
 	uint32_t count;			/* of the next word to be filled in */
-	long long bytes, completed, jumps;	/* of the controller at the begin */
+	long long bytes, jumps;		/* of whoever counts, at the begin */
 };
+
+/* Where what is sent is counted */
+static const char *counts(const struct output *o)
+{
+	return o->b.dut.faults ? FAULT_DIR "tx/" : BOARD_DAC_DIR;
+}
 
 static long long sent_bytes(const struct output *o)
 {
-	return fault_get("tx/bytes") - o->bytes;
-}
-
-static long long sent_blocks(const struct output *o)
-{
-	return fault_get("tx/completed") - o->completed;
+	return lever_get(counts(o), "bytes") - o->bytes;
 }
 
 /* Words that did not follow the one before */
 static long long sent_jumps(const struct output *o)
 {
-	return fault_get("tx/jumps") - o->jumps;
+	return lever_get(counts(o), "jumps") - o->jumps;
 }
 
-/* From here on the controller counts for this test. */
+/* What the converter got no words for */
+static long long lost_bytes(const struct output *o)
+{
+	return lever_get(counts(o), "lost_bytes");
+}
+
+/* From here on they count for this test. */
 static void begin_count(struct __test_metadata *_metadata, struct output *o)
 {
 	o->count = 0;
-	ASSERT_EQ(0, fault_set("tx/next", 0));
-	o->bytes = fault_get("tx/bytes");
-	o->completed = fault_get("tx/completed");
-	o->jumps = fault_get("tx/jumps");
+	ASSERT_EQ(0, lever_set(counts(o), "next", 0));
+	o->bytes = lever_get(counts(o), "bytes");
+	o->jumps = lever_get(counts(o), "jumps");
+}
+
+/* The converter takes SLOW bytes per second, from the next enable on. */
+static void slow_down(struct __test_metadata *_metadata, const struct output *o)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%u", SLOW / o->b.dut.scan_bytes);
+	ASSERT_EQ(0, dut_attr_write(&o->b.dut, "sampling_frequency", text));
 }
 
 static void dac_setup(struct __test_metadata *_metadata, struct output *o)
 {
 	o->b.dut.name = output_name();
-	bufs_setup(_metadata, &o->b, NEED_FAULTS);
+	bufs_setup(_metadata, &o->b, NEED_STALL);
 	begin_count(_metadata, o);
 }
 
@@ -143,7 +158,7 @@ static void expect_sent(struct __test_metadata *_metadata,
 	EXPECT_TRUE(wait_until(sent_bytes(o) >= bytes, WAIT_MS));
 	EXPECT_EQ(bytes, sent_bytes(o));
 	EXPECT_EQ(jumps, sent_jumps(o));
-	EXPECT_EQ(o->count, fault_get("tx/next"));
+	EXPECT_EQ(o->count, lever_get(counts(o), "next"));
 }
 
 /* The device, open, takes an attached block that is idle, and sends it. */
@@ -299,7 +314,7 @@ TEST_F(output, as_fast_as_the_converter_takes_it)
 	uint64_t start = now_ms();
 	int i;
 
-	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
+	slow_down(_metadata, o);
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	fill_all(o);
 	for (i = 0; i < NUM_BLOCKS; i++)
@@ -314,22 +329,22 @@ TEST_F(output, underflow_is_noticed)
 	struct output *o = &self->o;
 	long long lost;
 
-	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
-	lost = fault_get("tx/lost_bytes");
+	slow_down(_metadata, o);
+	lost = lost_bytes(o);
 	fill(o, 0);
 	fill(o, 1);
 	ASSERT_EQ(0, enqueue(&o->b, 0));
 	ASSERT_EQ(0, enqueue(&o->b, 1));
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	ASSERT_TRUE(is_idle(&o->b, 1, WAIT_MS));
-	EXPECT_EQ(lost, fault_get("tx/lost_bytes"));
+	EXPECT_EQ(lost, lost_bytes(o));
 
 	/* Longer than the FIFO lasts */
 	usleep(200000);
 	fill(o, 0);
 	ASSERT_EQ(0, enqueue(&o->b, 0));
 	ASSERT_TRUE(is_idle(&o->b, 0, WAIT_MS));
-	EXPECT_LT(lost, fault_get("tx/lost_bytes"));
+	EXPECT_LT(lost, lost_bytes(o));
 	expect_sent(_metadata, o, 3 * SIZE, 0);
 }
 
@@ -570,6 +585,9 @@ TEST_F(output, refused_transfer_is_the_error_of_enqueue)
 {
 	struct bufs *b = &self->o.b;
 
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	ASSERT_EQ(0, fault_set("refuse_prep", 1));
 	EXPECT_EQ(-1, enqueue(b, 0));
@@ -582,6 +600,9 @@ TEST_F(output, failed_transfer_is_eio)
 {
 	struct bufs *b = &self->o.b;
 	int fence[2];
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
 
 	fence[0] = queue(_metadata, b, 0);
 	fence[1] = queue(_metadata, b, 1);
@@ -872,7 +893,7 @@ FIXTURE_SETUP(cyclic)
 	dac_setup(_metadata, o);
 	attach_all(_metadata, &o->b);
 	cyclic_probe(_metadata, o);
-	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
+	slow_down(_metadata, o);
 	begin_count(_metadata, o);
 }
 
@@ -881,22 +902,30 @@ FIXTURE_TEARDOWN(cyclic)
 	dac_teardown(_metadata, &self->o);
 }
 
+static bool is_going_out(const struct output *o)
+{
+	long long before = sent_bytes(o);
+
+	return wait_until(sent_bytes(o) >= before + 3 * SIZE, WAIT_MS);
+}
+
 /* Block @i goes out, and has done so some times. */
 static void start_cyclic(struct __test_metadata *_metadata, struct output *o,
 			 int i)
 {
-	long long before = sent_blocks(o);
-
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	ASSERT_EQ(0, enqueue_cyclic(&o->b, i));
-	EXPECT_TRUE(wait_until(sent_blocks(o) >= before + 3, WAIT_MS));
+	EXPECT_TRUE(is_going_out(o));
 }
 
-static bool is_going_out(const struct output *o)
+/* The count jumped after each period. Another one may have begun; hardware stops anywhere. */
+static void expect_periods(struct __test_metadata *_metadata,
+			   const struct output *o, size_t period)
 {
-	long long before = sent_blocks(o);
+	long long whole = sent_bytes(o) / period;
 
-	return wait_until(sent_blocks(o) >= before + 3, WAIT_MS);
+	EXPECT_LE(whole - 1, sent_jumps(o));
+	EXPECT_GE(whole, sent_jumps(o));
 }
 
 /* Nothing at all goes out. */
@@ -920,30 +949,24 @@ static void expect_replaced(struct __test_metadata *_metadata,
 	ASSERT_EQ(0, enqueue(&o->b, next));
 	EXPECT_TRUE(is_idle(&o->b, next, WAIT_MS));
 	EXPECT_TRUE(is_quiet(o));
-	sent = sent_blocks(o);
+	sent = sent_bytes(o) / SIZE;
 	expect_sent(_metadata, o, sent * SIZE, sent - 2);
 }
 
 TEST_F(cyclic, goes_out_again_and_again)
 {
 	struct output *o = &self->o;
-	long long sent;
 
 	fill(o, 0);
 	start_cyclic(_metadata, o, 0);
 	ASSERT_EQ(0, dut_disable(&o->b.dut));
-	sent = sent_blocks(o);
-	EXPECT_EQ(sent * SIZE, sent_bytes(o));
-	/* The next period may have begun. */
-	EXPECT_LE(sent - 1, sent_jumps(o));
-	EXPECT_GE(sent, sent_jumps(o));
+	expect_periods(_metadata, o, SIZE);
 	EXPECT_TRUE(is_quiet(o));
 }
 
 TEST_F(cyclic, period_is_bytes_used)
 {
 	struct output *o = &self->o;
-	long long sent;
 
 	fill_bytes(o, 0, SIZE / 4);
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
@@ -951,9 +974,7 @@ TEST_F(cyclic, period_is_bytes_used)
 				       IIO_BUFFER_DMABUF_CYCLIC));
 	EXPECT_TRUE(is_going_out(o));
 	ASSERT_EQ(0, dut_disable(&o->b.dut));
-	sent = sent_blocks(o);
-	EXPECT_EQ(sent * SIZE / 4, sent_bytes(o));
-	EXPECT_GE(sent, sent_jumps(o));
+	expect_periods(_metadata, o, SIZE / 4);
 }
 
 TEST_F(cyclic, begins_with_the_enable)
@@ -1018,7 +1039,7 @@ TEST_F(cyclic, next_ones_keep_their_order)
 	for (i = 1; i < NUM_BLOCKS; i++)
 		ASSERT_EQ(0, enqueue(b, i));
 	EXPECT_TRUE(is_idle(b, NUM_BLOCKS - 1, WAIT_MS));
-	sent = sent_blocks(o);
+	sent = sent_bytes(o) / SIZE;
 	expect_sent(_metadata, o, sent * SIZE, sent - NUM_BLOCKS);
 }
 
@@ -1142,6 +1163,9 @@ TEST_F(cyclic, refused_one_does_not_replace_it)
 	struct output *o = &self->o;
 	struct bufs *b = &o->b;
 
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
 	fill(o, 0);
 	start_cyclic(_metadata, o, 0);
 	ASSERT_EQ(0, fault_set("refuse_prep", 1));
@@ -1155,6 +1179,9 @@ TEST_F(cyclic, failed_one_replaces_it)
 	struct output *o = &self->o;
 	struct bufs *b = &o->b;
 	int fence;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
 
 	start_cyclic(_metadata, o, 0);
 	ASSERT_EQ(0, dut_stall(&b->dut, 1));
@@ -1273,7 +1300,7 @@ TEST_F(output_owner, leaves_cyclic_what_is)
 
 	attach_all(_metadata, b);
 	cyclic_probe(_metadata, o);
-	ASSERT_EQ(0, fault_set("tx/rate", SLOW));
+	slow_down(_metadata, o);
 	begin_count(_metadata, o);
 	owner_start(_metadata, self, true, IIO_BUFFER_DMABUF_CYCLIC);
 	EXPECT_TRUE(is_going_out(o));
@@ -1430,6 +1457,9 @@ TEST_F(write, of_a_transfer_that_fails_is_eio)
 	struct output *o = &self->o;
 	int ret = 0, n;
 
+	if (!o->b.dut.faults)
+		SKIP(return, NO_FAULTS);
+
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	ASSERT_EQ(0, fault_set("fail", 1));
 	for (n = 0; n < 10 && ret >= 0; n++) {
@@ -1447,6 +1477,9 @@ static void expect_goes_on(struct __test_metadata *_metadata,
 	struct output *o = &self->o;
 	long long before;
 	int n;
+
+	if (!o->b.dut.faults)
+		SKIP(return, NO_FAULTS);
 
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	dut_nonblock(&o->b.dut, true);
@@ -1573,7 +1606,7 @@ FIXTURE_SETUP(relay)
 {
 	int i;
 
-	dut_setup(_metadata, &self->adc, NEED_DMABUF | NEED_FAULTS);
+	dut_setup(_metadata, &self->adc, NEED_DMABUF | NEED_STALL);
 	dac_setup(_metadata, &self->o);
 	attach_all(_metadata, &self->o.b);
 	for (i = 0; i < NUM_BLOCKS; i++)
@@ -1609,8 +1642,7 @@ TEST_F_TIMEOUT(relay, fences_alone_keep_the_order, 60)
 		test_cmd_enqueue(self->adc.fd, b->blk[i].fd, SIZE);
 		ASSERT_EQ(0, enqueue(b, i));
 	}
-	EXPECT_TRUE(wait_until(sent_blocks(o) == n, WAIT_MS));
-	EXPECT_EQ(n * SIZE, sent_bytes(o));
+	EXPECT_TRUE(wait_until(sent_bytes(o) == n * SIZE, WAIT_MS));
 	/* It begins at any count. */
 	EXPECT_GE(1, sent_jumps(o));
 }
@@ -1632,7 +1664,7 @@ TEST_F(relay, output_waits_for_input)
 	struct output *o = &self->o;
 	struct bufs *b = &o->b;
 
-	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_stall(&self->adc, 1));
 	enable_both(_metadata, self);
 	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
 	dut_nonblock(&b->dut, true);
@@ -1657,7 +1689,7 @@ TEST_F(relay, unbind_of_the_adc_wakes_the_output)
 	struct bufs *b = &o->b;
 	struct sleeper s;
 
-	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_stall(&self->adc, 1));
 	enable_both(_metadata, self);
 	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
 	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
@@ -1665,7 +1697,7 @@ TEST_F(relay, unbind_of_the_adc_wakes_the_output)
 	EXPECT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(0, s.ret);
 	dut_close_fd(&self->adc);
-	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_EQ(0, dut_stall(&self->adc, 0));
 	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
 	expect_output_works(_metadata, o, 0);
 	ASSERT_TRUE(dut_rebind(&self->adc));
@@ -1720,6 +1752,9 @@ static void relay_event(struct __test_metadata *_metadata,
 {
 	struct iio_dut *dac = &self->o.b.dut;
 
+	if (!dac->faults && (n % NUM_EVENTS == 2 || n % NUM_EVENTS == 3))
+		return;
+
 	switch (n % NUM_EVENTS) {
 	case 0:
 		EXPECT_TRUE(unbind_and_bind(&self->adc));
@@ -1770,7 +1805,7 @@ TEST_F_TIMEOUT(relay, survives_kills_faults_and_removals, 120)
 		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 	}
 
-	fault_reset();
+	dut_reset_faults(&b->dut);
 	ASSERT_EQ(0, dut_disable(&self->adc));
 	ASSERT_EQ(0, dut_disable(&b->dut));
 	dut_scan_enable(&self->adc);

@@ -170,6 +170,17 @@ static inline int lever_set(const char *dir, const char *name,
 	return file_write(path, text);
 }
 
+static inline long long lever_get(const char *dir, const char *name)
+{
+	char path[128], text[32];
+
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	if (file_read(path, text, sizeof(text)))
+		return -1;
+
+	return strtoll(text, NULL, 0);
+}
+
 /* ---------------------------------------------- faults of the dummy DMA */
 
 #define FAULT_DIR	"/sys/kernel/debug/dma-dummy/"
@@ -190,13 +201,7 @@ static inline int fault_set(const char *name, unsigned long long val)
 
 static inline long long fault_get(const char *name)
 {
-	char path[128], text[32];
-
-	snprintf(path, sizeof(path), FAULT_DIR "%s", name);
-	if (file_read(path, text, sizeof(text)))
-		return -1;
-
-	return strtoll(text, NULL, 0);
+	return lever_get(FAULT_DIR, name);
 }
 
 static inline void fault_reset(void)
@@ -229,6 +234,7 @@ static inline void adc_reset(void)
 /* ---------------------------------------- faults of the emulated board */
 
 #define BOARD_DIR	"/sys/kernel/debug/board-adc/"
+#define BOARD_DAC_DIR	"/sys/kernel/debug/board-dac/"
 
 static inline int board_set(const char *name, unsigned int val)
 {
@@ -240,6 +246,9 @@ static inline void board_reset(void)
 	board_set("rx_fault", 0);
 	board_set("rx_hold", 0);
 	board_set("rx_stall", 0);
+	lever_set(BOARD_DAC_DIR, "fault", 0);
+	lever_set(BOARD_DAC_DIR, "hold", 0);
+	lever_set(BOARD_DAC_DIR, "stall", 0);
 }
 
 /* --------------------------------------------- faults of the dummy exporter */
@@ -422,6 +431,17 @@ static inline bool dut_attr_is(const struct iio_dut *dut, const char *attr,
 	       !strcmp(text, value);
 }
 
+/* The file that holds the transfers of a device back, if there is one */
+static inline const char *dut_find_stall(const struct iio_dut *dut)
+{
+	const char *hold = dut->name ? BOARD_DAC_DIR "hold" : BOARD_DIR "rx_hold";
+
+	if (dut->faults)
+		return FAULT_DIR "stall";
+
+	return access(hold, W_OK) ? NULL : hold;
+}
+
 /*
  * Fills in what follows from the name, or from the label; the number changes with
  * each bind.
@@ -458,9 +478,7 @@ static inline bool dut_find(struct iio_dut *dut)
 	dut->faults = (!strcmp(dut->parent, "adc-dummy") ||
 		       !strcmp(dut->parent, "dac-dummy")) &&
 		      fault_exists("stall");
-	dut->stall = dut->faults ? FAULT_DIR "stall" :
-		     dut->name || access(BOARD_DIR "rx_hold", W_OK) ? NULL :
-		     BOARD_DIR "rx_hold";
+	dut->stall = dut_find_stall(dut);
 
 	return true;
 }
