@@ -58,6 +58,16 @@ load_usb() {
 	[ -d /sys/class/udc/udc-dummy ] || { echo "load_usb: no udc-dummy" >&2; return 1; }
 }
 
+# make_gadget: after load_usb, a gadget whose one function is FunctionFS, mounted at /tmp/ffs.
+# What it is and its controller are for others to say.
+make_gadget() {
+	local gadget=/sys/kernel/config/usb_gadget/g1
+
+	mkdir -p $gadget/configs/c.1 $gadget/functions/ffs.samples /tmp/ffs &&
+		ln -s $gadget/functions/ffs.samples $gadget/configs/c.1 &&
+		mount -t functionfs samples /tmp/ffs
+}
+
 # load_board: the converter of the emulated board (ci/guest --board).
 load_board() {
 	local tries=0 device

@@ -176,6 +176,10 @@ struct udc_dummy {
 	u8 config[SZ_4K];
 };
 
+static bool sg = true;
+module_param(sg, bool, 0444);
+MODULE_PARM_DESC(sg, "take scatter-gather lists (default Y)");
+
 static struct platform_device *udc_dummy_pdev;
 
 static struct udc_dummy *to_udc_dummy(struct usb_gadget *gadget)
@@ -1250,7 +1254,7 @@ static int udc_dummy_add_gadget(struct udc_dummy *ud)
 	ud->gadget.name = "udc-dummy";
 	ud->gadget.ops = &udc_dummy_ops;
 	ud->gadget.max_speed = USB_SPEED_SUPER;
-	ud->gadget.sg_supported = true;
+	ud->gadget.sg_supported = sg;
 
 	ret = usb_add_gadget_udc(ud->dev, &ud->gadget);
 	if (ret)
