@@ -152,6 +152,8 @@ static int wait_by_poll(struct xfer *x)
 	if (x->to->enabled && !x->settling &&
 	    x->timeout_ms - x->cfg->timeout_ms < SLOW_BLOCK_MS)
 		return 0;
+	/* Which has a limit of its own */
+	wait_guard(0, 0);
 	return xfer_wait(x, x->block[x->next].fd, x->block[last].fd, "a block");
 }
 
@@ -163,6 +165,7 @@ static int share_get(struct xfer *x, struct view *view)
 	ret = wait_by_poll(x);
 	if (ret)
 		return ret;
+	x->to->mark = now_ns();
 	/* Both ends of the same blocks are looked at */
 	x->to->evidence.bits = b->evidence.sync_file < 0 ? 0 : EVIDENCE_FENCE;
 	ret = dmabuf_enqueue(x->to, t, x->block_bytes);

@@ -127,7 +127,7 @@ void wait_guard(uint64_t ms, uint64_t now)
 {
 	static uint64_t again_at;
 
-	if (ms && now < again_at && !late)
+	if (ms ? now < again_at && !late : !again_at)
 		return;
 	again_at = ms ? now + ms * NSEC_PER_MSEC : 0;
 	set_guard(2 * ms);

@@ -138,7 +138,6 @@ static void one_gadget_for_all_runs(void)
 static void endpoint_of_another(void)
 {
 	struct gadget other;
-	struct iio_dev none;
 
 	plugged();
 	other = gadget;
@@ -151,7 +150,6 @@ static void endpoint_of_another(void)
 	/* It was not ours to take down */
 	CHECK(has_controller());
 	gadget_close(&other);
-	gadget_device(&gadget, "usb:", &none);
 	nothing_left_behind();
 }
 
