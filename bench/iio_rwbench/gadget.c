@@ -168,12 +168,12 @@ static int choose_controller(const char *root, char *controller, size_t size)
 }
 
 /* Nothing undoes this but the kernel, when ep0 is closed */
-static int write_controller(const struct gadget *g)
+static int write_controller(const struct gadget *g, const char *controller)
 {
 	int fd, ret = 0;
 
 	fd = open(g->udc_file, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, g->controller, strlen(g->controller)) < 0)
+	if (fd < 0 || write(fd, controller, strlen(controller)) < 0)
 		ret = -errno;
 	if (fd >= 0)
 		close(fd);
@@ -197,15 +197,17 @@ static int bind_gadget(struct gadget *g, const char *root)
 	/* Another place than configfs has made the gadget, and gives it its controller */
 	if (!g->udc_file[0])
 		return 0;
-	if (!sysfs_read(g->udc_file, now, sizeof(now)) && now[0]) {
-		strcpy(g->controller, now);
-		return 0;
-	}
+	/*
+	 * Without our descriptors it cannot have one. The gadget has not noticed that the one
+	 * that is named there has gone meanwhile.
+	 */
+	if (!sysfs_read(g->udc_file, now, sizeof(now)) && now[0])
+		write_controller(g, "\n");
 	if (!g->controller[0])
 		ret = choose_controller(root, g->controller, sizeof(g->controller));
 	if (ret)
 		return ret;
-	ret = write_controller(g);
+	ret = write_controller(g, g->controller);
 	return ret ? bind_failed(g, ret) : 0;
 }
 
