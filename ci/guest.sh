@@ -76,6 +76,16 @@ board_is_up() {
 		find /sys/kernel/debug/iio -name direct_reg_access | grep -q .
 }
 
+# make_gadget: after load_usb, a gadget whose one function is FunctionFS, mounted at /tmp/ffs.
+# What it is and its controller are for others to say.
+make_gadget() {
+	local gadget=/sys/kernel/config/usb_gadget/g1
+
+	mkdir -p $gadget/configs/c.1 $gadget/functions/ffs.samples /tmp/ffs &&
+		ln -s $gadget/functions/ffs.samples $gadget/configs/c.1 &&
+		mount -t functionfs samples /tmp/ffs
+}
+
 # load_board: the converter of the emulated board (ci/guest --board), and its transmitter where the
 # kernel has buffers for it.
 load_board() {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What leaves an output is checked by somebody else, such as the dummy DAC of this project:
- * a directory has the files "jumps", words that did not continue the counter, and
- * "lost_bytes", what was due and not there.
+ * What leaves an output is checked by somebody else, such as the dummy DAC of this project or
+ * its USB host: a directory has the files "jumps", words that did not continue the counter,
+ * and "lost_bytes", what was due and not there, or what the counter has left out.
  */
 #ifndef RWBENCH_CHECKER_H
 #define RWBENCH_CHECKER_H

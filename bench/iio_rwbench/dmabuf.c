@@ -13,13 +13,13 @@
 #include "wait.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define MAX_EXPORTERS 16
+#define NSEC_PER_MSEC 1000000u
 
 /* The documentation of the call demands the repetition */
 static int sync_ioctl(int fd, uint64_t flags)
@@ -82,71 +82,24 @@ static int sync_failed(const struct xfer *x, int err)
 		    x->exporter.name, strerror(-err));
 }
 
-static int attach_failed(const struct xfer *x, int err)
+/* Each time that it is interrupted the kernel begins anew to wait */
+static bool is_overdue(const struct xfer *x)
 {
-	const char *dev = x->dev->name;
-
-	switch (-err) {
-	case EPERM:
-		return fail(ST_MISSING, "the buffer of %s cannot do DMABUFs: its buffer type or its DMA engine lacks support; use --transport=fileio",
-			    dev);
-	case ENOTTY: case EINVAL: case ENOSYS:
-		return fail(ST_MISSING, "this kernel has no DMABUF interface for IIO buffers; use --transport=fileio, or a kernel with the patches or 6.11 and newer");
-	case ENODEV:
-		return fail(ST_FAIL, "%s went away", dev);
-	case EBUSY:
-		return fail(ST_FAIL, "the buffer of %s is busy with file I/O or with another transfer",
-			    dev);
-	case EIO: case EFAULT: case ENOSPC:
-		return fail(ST_FAIL, "%s cannot map a block of %zu bytes from %s: %s; its DMA controller may not reach that memory (above 4 GiB, with 32 address bits), or the bounce buffers are full (swiotlb=); try another --exporter",
-			    dev, x->block_bytes, x->exporter.name, strerror(-err));
-	default:
-		return fail(ST_FAIL, "%s cannot map a block of %zu bytes from %s: %s; try another --exporter or fewer blocks",
-			    dev, x->block_bytes, x->exporter.name, strerror(-err));
-	}
-}
-
-int dmabuf_enqueue_failed(const struct xfer *x, int err)
-{
-	/* Engines that do not know the flag refuse it in several ways */
-	if (x->cfg->cyclic && (err == -EINVAL || err == -EOPNOTSUPP || err == -ENOMEM))
-		return fail(ST_MISSING, "%s cannot repeat a block by itself: its DMA engine or this kernel lacks support (%s); use --transport=fileio, where this program repeats it",
-			    x->dev->name, strerror(-err));
-	switch (-err) {
-	case EINVAL:
-		return fail(ST_FAIL, "%s refuses transfers of %zu bytes: its DMA engine needs another length (length_align_bytes is %" PRIu64 ")",
-			    x->dev->name, x->block_bytes, x->dev->length_align);
-	case ENOMEM:
-		return fail(ST_FAIL, "the DMA engine of %s did not take a transfer of %zu bytes; use smaller blocks",
-			    x->dev->name, x->block_bytes);
-	case EBUSY:
-		return fail(ST_FAIL, "%s never finished with a block that it took: the kernel refused an earlier transfer without saying so",
-			    x->dev->name);
-	case ENODEV:
-		return fail(ST_FAIL, "%s went away", x->dev->name);
-	default:
-		return fail(ST_FAIL, "ENQUEUE of %zu bytes on %s: %s",
-			    x->block_bytes, x->dev->name, strerror(-err));
-	}
+	return x->timeout_ms && now_ns() - x->mark > x->timeout_ms * NSEC_PER_MSEC;
 }
 
 int dmabuf_enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
 {
-	struct iio_dmabuf req = {
-		.fd = (__u32)b->fd,
-		.flags = x->cfg->cyclic ? IIO_BUFFER_DMABUF_CYCLIC : 0,
-		.bytes_used = bytes,
-	};
 	int ret;
 
 	b->enqueued_at = x->mark;
 	do {
-		ret = ioctl(x->fd, IIO_BUFFER_DMABUF_ENQUEUE_IOCTL, &req);
+		ret = x->port->enqueue(x, b->fd, bytes);
 		x->syscalls++;
-	} while (ret && errno == EINTR && !wait_stopped());
+	} while (ret && errno == EINTR && !wait_stopped() && !is_overdue(x));
 
 	if (ret)
-		return -errno;
+		return errno == EINTR && !wait_stopped() ? -ETIMEDOUT : -errno;
 	b->used = true;
 	evidence_watch(&x->evidence, &b->evidence, b->fd, x->mark, &x->syscalls);
 	xfer_step(x, STEP_ENQUEUE);
@@ -158,7 +111,7 @@ static int enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes)
 	int ret;
 
 	ret = dmabuf_enqueue(x, b, bytes);
-	return ret && ret != -EINTR ? dmabuf_enqueue_failed(x, ret) : ret;
+	return ret && ret != -EINTR ? x->port->enqueue_failed(x, ret) : ret;
 }
 
 static int map_block(struct xfer *x, struct dmabuf_block *b)
@@ -218,8 +171,8 @@ static uint64_t alloc_bytes(const struct xfer *x)
 
 static int attach(struct xfer *x, struct dmabuf_block *b)
 {
-	if (ioctl(x->fd, IIO_BUFFER_DMABUF_ATTACH_IOCTL, &b->fd))
-		return attach_failed(x, -errno);
+	if (ioctl(x->fd, x->port->attach, &b->fd))
+		return x->port->attach_failed(x, -errno);
 	b->attached = true;
 	return 0;
 }
@@ -277,7 +230,7 @@ static void drop_block_of_other(struct xfer *to, unsigned int i)
 
 	evidence_drop(&t->evidence);
 	if (t->attached)
-		ioctl(to->fd, IIO_BUFFER_DMABUF_DETACH_IOCTL, &t->fd);
+		ioctl(to->fd, to->port->detach, &t->fd);
 	*t = (struct dmabuf_block){ .fd = -1, .evidence.sync_file = -1 };
 }
 
@@ -295,7 +248,7 @@ static void drop_blocks(struct xfer *x)
 		sync_end(x, b);
 		evidence_drop(&b->evidence);
 		if (b->attached)
-			ioctl(x->fd, IIO_BUFFER_DMABUF_DETACH_IOCTL, &b->fd);
+			ioctl(x->fd, x->port->detach, &b->fd);
 		if (b->data)
 			munmap(b->data, x->block_bytes);
 		close(b->fd);
@@ -362,15 +315,6 @@ static int make_any_ring(struct xfer *x)
 	return exporter_open_failed(x->cfg->root, names[0], ret ? ret : -ENOENT);
 }
 
-static int open_buffer(struct xfer *x)
-{
-	int ret;
-
-	ret = iio_open_buffer(x->dev, &x->fd);
-	/* Drivers may make packets of that length */
-	return ret ? ret : iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes, 1);
-}
-
 static int dmabuf_open(struct xfer *x)
 {
 	unsigned int i;
@@ -378,9 +322,10 @@ static int dmabuf_open(struct xfer *x)
 
 	x->nblocks = x->cfg->cyclic ? 1 : x->cfg->nblocks;
 
-	ret = open_buffer(x);
+	/* Drivers may make packets of the length of a buffer: one of them */
+	ret = x->port->open(x, 1);
 	if (!ret && x->to)
-		ret = open_buffer(x->to);
+		ret = x->to->port->open(x->to, 1);
 	if (!ret)
 		ret = x->cfg->exporter ? make_ring(x, x->cfg->exporter) :
 					 make_any_ring(x);

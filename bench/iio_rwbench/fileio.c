@@ -75,12 +75,9 @@ static int fileio_open(struct xfer *x)
 	}
 	memset(x->data, 0, x->block_bytes);
 
-	ret = iio_open_buffer(x->dev, &x->fd);
+	ret = x->port->open(x, FILEIO_BLOCKS);
 	if (!ret && !x->dev->output)
 		ret = set_nonblock(x);
-	if (!ret)
-		ret = iio_set_block(x->dev, x->block_bytes / x->dev->scan_bytes,
-				    FILEIO_BLOCKS);
 	if (!ret && !x->dev->output)
 		ret = start(x);
 	return ret;

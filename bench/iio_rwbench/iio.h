@@ -13,6 +13,8 @@
 #define IIO_MAX_CHANNELS	128
 #define IIO_NAME		64
 
+struct gadget;
+
 struct iio_chan {
 	char id[IIO_NAME];		/* voltage0 */
 	char label[IIO_NAME];
@@ -33,6 +35,7 @@ struct iio_dev {
 	unsigned int buffer_index;
 	bool output;			/* of the buffer */
 	struct iio_dev *to;		/* in a relay: where the samples go */
+	struct gadget *gadget;		/* this is none of IIO, but an endpoint to a USB host */
 	struct iio_chan chan[IIO_MAX_CHANNELS];
 	size_t nchan;
 	unsigned int scan_bytes;	/* of the selected channels */

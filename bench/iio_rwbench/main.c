@@ -4,6 +4,7 @@
  * tell how fast that was. After libiio's iio_rwdev, whose options it keeps.
  */
 #include "error.h"
+#include "gadget.h"
 #include "iio.h"
 #include "measure.h"
 #include "options.h"
@@ -33,6 +34,7 @@
 
 static struct cfg cfg;
 static struct iio_dev dev, dev_to;
+static struct gadget gadget = { .ep0 = -1 };
 static struct counters counters;
 static struct sweep sweep;
 static struct zerocopy zerocopy;
@@ -165,8 +167,11 @@ static int prepare(void)
 	if (!ret)
 		ret = choose(&dev, cfg.device, cfg.write);
 	if (!ret && cfg.relay) {
-		ret = choose(&dev_to, cfg.to, true);
 		dev.to = &dev_to;
+		if (gadget_is_meant(cfg.to))
+			gadget_device(&gadget, cfg.to, &dev_to);
+		else
+			ret = choose(&dev_to, cfg.to, true);
 	}
 	if (!ret && cfg.nchannels)
 		ret = sizes_plan(&cfg, &dev);
@@ -178,7 +183,8 @@ static int prepare(void)
 	if (!ret)
 		tell_rate();
 	if (!ret && cfg.relay)
-		ret = configure(&dev_to, &set_to);
+		ret = dev_to.gadget ? gadget_open(&gadget, cfg.root, cfg.timeout_ms) :
+				      configure(&dev_to, &set_to);
 	/* Before the run, not after it, is the time to find out */
 	if (!ret && cfg.checker)
 		ret = checker_read(cfg.checker, &(struct checks){ .known = false });
@@ -357,6 +363,7 @@ static int run(struct report *rep)
 			ret = err;
 	}
 
+	gadget_close(&gadget);
 	err = sysfs_restore();
 	if (err && err != -ENOENT) {
 		path = sysfs_not_restored(&val);
@@ -482,7 +489,10 @@ int main(int argc, char **argv)
 		ret = err;
 	if (!ret)
 		ret = wait_init(sysfs_restore_emergency);
-	if (!ret && !cfg.zerocopy)
+	/* What a signal interrupts is lost for a USB host */
+	if (!ret && cfg.relay && gadget_is_meant(cfg.to))
+		wait_ignore_requests();
+	else if (!ret && !cfg.zerocopy)
 		wait_take_requests();
 	if (!ret)
 		ret = cfg.zerocopy ? run_zerocopy() : run(&rep);

@@ -407,9 +407,7 @@ static int check_still_enabled(const struct xfer *x)
 	int ret = 0;
 
 	if (x->enabled)
-		ret = iio_check_enabled(x->dev);
-	if (!ret && x->enabled)
-		ret = iio_watch_check(x->dev, &x->watch);
+		ret = x->port->check(x, false);
 	return ret || !x->to ? ret : check_still_enabled(x->to);
 }
 
@@ -419,9 +417,7 @@ static int check_interference(const struct xfer *x)
 	int ret = 0;
 
 	if (x->enabled)
-		ret = iio_check_there(x->dev);
-	if (!ret && x->enabled)
-		ret = iio_watch_check(x->dev, &x->watch);
+		ret = x->port->check(x, true);
 	return ret || !x->to ? ret : check_interference(x->to);
 }
 
@@ -499,12 +495,13 @@ static void xfer_init(struct xfer *x, const struct cfg *cfg, struct iio_dev *dev
 		.cfg = cfg,
 		.dev = dev,
 		.ops = ops_of(transport, dev->to),
+		.port = dev->gadget ? &usb_port : &iio_port,
 		.block_bytes = block_bytes,
 		.cpu_access = cfg->verify || cfg->work > WORK_SYNC || cfg->counter ||
 			      !cfg->benchmark,
 		.source.counter = cfg->counter,
 		.fd = -1,
-		.registers = cfg->trial ? -1 : overflow_open(dev),
+		.registers = cfg->trial || dev->gadget ? -1 : overflow_open(dev),
 		.exporter.fd = -1,
 	};
 	for (i = 0; i < MAX_BLOCKS; i++)
@@ -515,6 +512,16 @@ static void xfer_init(struct xfer *x, const struct cfg *cfg, struct iio_dev *dev
 	xfer_set_timeout(x);
 }
 
+static void relay_to(struct xfer *x, struct xfer *to)
+{
+	xfer_init(to, x->cfg, x->dev->to, x->ops->id, x->block_bytes);
+	to->relayed_to = true;
+	/* What has no rate of its own gets blocks at that of the input */
+	if (to->dev->gadget)
+		to->timeout_ms = x->timeout_ms;
+	x->to = to;
+}
+
 int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport,
 	    uint64_t block_bytes, struct result *r, progress_fn progress)
 {
@@ -523,11 +530,8 @@ int measure(const struct cfg *cfg, struct iio_dev *dev, enum transport transport
 	int ret;
 
 	xfer_init(&x, cfg, dev, transport, block_bytes);
-	if (dev->to) {
-		xfer_init(&to, cfg, dev->to, transport, block_bytes);
-		to.relayed_to = true;
-		x.to = &to;
-	}
+	if (dev->to)
+		relay_to(&x, &to);
 	memset(r, 0, sizeof(*r));
 	r->transport = transport;
 	r->block_bytes = block_bytes;

@@ -87,7 +87,7 @@ static const struct option long_options[] = {
 static const char help_text[] =
 "Usage: " RWBENCH_NAME " [options] <device> [<channel> ...]\n"
 "       " RWBENCH_NAME " sweep [options] <device> [<channel> ...]\n"
-"       " RWBENCH_NAME " relay [options] <from> <to>\n"
+"       " RWBENCH_NAME " relay [options] <from> <to>|usb:<dir>[/epN]\n"
 "       " RWBENCH_NAME " zerocopy [--exporter A,B,...] [--json[=FILE]]\n"
 "\n"
 "  " RWBENCH_NAME " -b 4096 -B cf-ad9361-lpc              measure file I/O and DMABUF\n"
@@ -149,7 +149,10 @@ static const char help_text[] =
 "      --checker DIR        what is sent is checked by others, who count in the files\n"
 "                           jumps and lost_bytes of DIR; also with relay\n"
 "Relay: samples from one device to another, by DMABUFs that both have attached and\n"
-"by read() and write(). Sizes by default: 64K,256K,1M,4M; --rate sets both\n"
+"by read() and write(). Sizes by default: 64K,256K,1M,4M; --rate sets both.\n"
+"usb:DIR is to a USB host: FunctionFS, mounted at DIR, gets one bulk endpoint, and its\n"
+"gadget a controller (usb:DIR@CONTROLLER if there are several) until the end;\n"
+"usb:DIR/epN is an endpoint that another program has set up\n"
 "What is done with the data\n"
 "      --verify[=HOW]       check the 32-bit running counter. full (default):\n"
 "                           every word; edges: first and last word of a block,\n"
@@ -864,7 +867,7 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 	if (cfg->relay) {
 		cfg->to = argv[optind + 1];
 		return argc - optind == 2 ? 0 :
-		       fail(ST_USAGE, "relay takes two devices: the one that receives, and the one that sends");
+		       fail(ST_USAGE, "relay takes two devices: the one that receives, and the one that sends, or usb:DIR");
 	}
 	cfg->channels = argv + optind + 1;
 	cfg->nchannels = (size_t)(argc - optind - 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * From one device to another.
+ * From one device to another, or to a USB host.
  *
  * By DMABUFs that both have attached: a block that is being filled is enqueued to the output,
  * where the kernel waits for the fence of the input; and the oldest block of the output to the
@@ -9,8 +9,9 @@
  *
  * By read() and write(): with a copy each.
  *
- * An output that has but one block runs dry when that is over, however fast the next one is
- * there. So both ways the output begins with RELAY_LEAD blocks, and that is the latency.
+ * A device with a rate that has but one block runs dry when that is over, however fast the next
+ * one is there. So both ways such an output begins with RELAY_LEAD blocks, and that is the
+ * latency. A USB host waits, and gets each block at once.
  */
 #include "relay.h"
 
@@ -44,6 +45,9 @@ static int copy_open(struct xfer *x)
 	if (!x->held)
 		return fail(ST_FAIL, "not enough memory for blocks of %zu bytes", x->block_bytes);
 	ret = fileio_ops.open(x->to);
+	/* Others are on when they have something to send */
+	if (!ret && x->to->port->write)
+		ret = xfer_enable(x->to);
 	return ret ? ret : fileio_ops.open(x);
 }
 
@@ -56,17 +60,35 @@ static int copy_get(struct xfer *x, struct view *view)
 	return ret;
 }
 
-/* The room that poll() sees is that of the block before last, which so is known to be out */
+/* Block @out of the stream is known to be out */
+static void count_latency(struct xfer *x, uint64_t out)
+{
+	if (x->counting)
+		hist_add(&x->latency, now_ns() - x->in_ns[out % RELAY_ROUND]);
+}
+
+/* The room that poll() sees is that of the block before last */
 static int wait_for_room(struct xfer *x)
 {
-	uint64_t out = x->relayed - FILEIO_BLOCKS;
 	int ret;
 
 	do {
 		ret = xfer_wait(x->to, x->to->fd, -1, "the buffer");
 	} while (ret == -EAGAIN);
-	if (!ret && x->counting)
-		hist_add(&x->latency, now_ns() - x->in_ns[out % RELAY_ROUND]);
+	if (!ret)
+		count_latency(x, x->relayed - FILEIO_BLOCKS);
+	return ret;
+}
+
+static int write_through(struct xfer *x, size_t bytes)
+{
+	int ret;
+
+	x->to->mark = now_ns();
+	ret = x->to->port->write(x->to, x->data, bytes);
+	if (!ret)
+		count_latency(x, x->relayed++);
+	count_syscalls(x);
 	return ret;
 }
 
@@ -75,6 +97,8 @@ static int copy_put(struct xfer *x, size_t bytes)
 	const char *data = x->data;
 	int ret = 0;
 
+	if (x->to->port->write)
+		return write_through(x, bytes);
 	if (x->relayed < RELAY_LEAD) {
 		memcpy(x->held + x->relayed * bytes, data, bytes);
 		data = x->held;
@@ -115,9 +139,9 @@ static int share_open(struct xfer *x)
 /* The kernel has waited for @other, and in vain */
 static int gave_up(const struct xfer *x, const struct xfer *other, int err)
 {
-	if (err == -EBUSY)
+	if (err == -EBUSY || err == -ETIMEDOUT)
 		return xfer_no_data(other);
-	return dmabuf_enqueue_failed(x, err);
+	return x->port->enqueue_failed(x, err);
 }
 
 /* Until the first block is sent, and when the rate is low, poll() does the waiting */
@@ -128,6 +152,8 @@ static int wait_by_poll(struct xfer *x)
 	if (x->to->enabled && !x->settling &&
 	    x->timeout_ms - x->cfg->timeout_ms < SLOW_BLOCK_MS)
 		return 0;
+	/* Which has a limit of its own */
+	wait_guard(0, 0);
 	return xfer_wait(x, x->block[x->next].fd, x->block[last].fd, "a block");
 }
 
@@ -139,6 +165,7 @@ static int share_get(struct xfer *x, struct view *view)
 	ret = wait_by_poll(x);
 	if (ret)
 		return ret;
+	x->to->mark = now_ns();
 	/* Both ends of the same blocks are looked at */
 	x->to->evidence.bits = b->evidence.sync_file < 0 ? 0 : EVIDENCE_FENCE;
 	ret = dmabuf_enqueue(x->to, t, x->block_bytes);
@@ -199,7 +226,8 @@ static int share_put(struct xfer *x, size_t bytes)
 	if (ret)
 		return ret == -EINTR ? ret : gave_up(x, x->to, ret);
 	judge_sent(x, &x->to->block[back], in_ns);
-	return 0;
+	/* It would be waited for once more, if it has gone */
+	return outcome_is_bad(x->sent) ? x->to->port->check(x->to, true) : 0;
 }
 
 static void share_close(struct xfer *x)

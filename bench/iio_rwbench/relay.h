@@ -4,7 +4,7 @@
 
 #include "transport.h"
 
-/* Transports of an input whose samples go on to an output, xfer.to */
+/* Transports of an input whose samples go on to an output or a USB host, xfer.to */
 extern const struct transport_ops relay_copy_ops;
 extern const struct transport_ops relay_share_ops;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "relay_report.h"
 
+#include "gadget.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -151,21 +153,36 @@ static void print_rows(FILE *out, const struct report *rep,
 	fputc('\n', out);
 }
 
+static void print_ways(FILE *out, const struct cfg *cfg, const char *copied, const char *shared,
+		       const char *end)
+{
+	if (cfg->transports & TR_FILEIO)
+		fprintf(out, "copied: %s of each block\n", copied);
+	if (cfg->transports & TR_DMABUF)
+		fprintf(out, "shared: %u DMABUFs that both have, %s of each block, no SYNC\n",
+			cfg->nblocks, shared);
+	fprintf(out, "latency: of a sample, from its end of transfer in to its end of transfer out;\n"
+		"  copied: as %s tells; shared: between the fences of some of the blocks\n", end);
+}
+
 static void print_header(FILE *out, const struct report *rep)
 {
 	const struct cfg *cfg = rep->cfg;
 	const struct iio_dev *to = rep->dev->to;
 
 	report_machine(out, rep);
-	fprintf(out, "to %s (%s), %u bytes per sample, which begins with %d blocks\n", to->name,
-		to->id, to->scan_bytes, RELAY_LEAD);
-	if (cfg->transports & TR_FILEIO)
-		fprintf(out, "copied: poll(), read(), poll() and write() of each block\n");
-	if (cfg->transports & TR_DMABUF)
-		fprintf(out, "shared: %u DMABUFs that both devices have, two ENQUEUE of each block, no SYNC\n",
-			cfg->nblocks);
-	fprintf(out, "latency: of a sample, from its end of transfer in to its end of transfer out;\n"
-		"  copied: as poll() tells; shared: between the fences of some of the blocks\n");
+	if (to->gadget) {
+		fprintf(out, "to the USB host of %s (%s, %s), each block at once\n", to->name,
+			to->gadget->controller[0] ? to->gadget->controller : "a controller",
+			to->gadget->speed[0] ? to->gadget->speed : "at an unknown speed");
+		print_ways(out, cfg, "poll(), read() and write()", "TRANSFER and ENQUEUE",
+			   "write()");
+	} else {
+		fprintf(out, "to %s (%s), %u bytes per sample, which begins with %d blocks\n",
+			to->name, to->id, to->scan_bytes, RELAY_LEAD);
+		print_ways(out, cfg, "poll(), read(), poll() and write()", "two ENQUEUE",
+			   "poll()");
+	}
 	fprintf(out, "at least the first %u blocks of each run not counted\n", cfg->warmup);
 	if (cfg->note)
 		fprintf(out, "note: %s\n", cfg->note);
@@ -183,6 +200,7 @@ void relay_report(FILE *out, const struct report *rep)
 	print_rows(out, rep, print_proof_row);
 	for (i = 0; i < rep->nresults; i++)
 		report_notes(out, rep, &rep->result[i]);
-	fputs(rep->cfg->checker ? "jumps: words of what was sent that did not continue the counter; missing: underflow.\n" :
-	      "What was sent was not checked (--checker).\n", out);
+	fputs(!rep->cfg->checker ? "What was sent was not checked (--checker).\n" :
+	      rep->dev->to->gadget ? "jumps: words that did not continue the counter of the host; missing: what these left out.\n" :
+	      "jumps: words of what was sent that did not continue the counter; missing: underflow.\n", out);
 }

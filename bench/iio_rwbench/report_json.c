@@ -2,6 +2,7 @@
 /* Results as JSON. The members are in README.md. */
 #include "report.h"
 
+#include "gadget.h"
 #include "machine.h"
 #include "version.h"
 
@@ -59,6 +60,16 @@ static void json_device(struct json *j, const struct report *rep, const char *ke
 	} else {
 		json_null(j, "core_version");
 	}
+	json_end_object(j);
+}
+
+static void json_gadget(struct json *j, const struct gadget *g)
+{
+	json_object(j, "to");
+	json_str(j, "name", g->name);
+	json_str(j, "endpoint", g->node);
+	json_str(j, "controller", g->controller);
+	json_str(j, "speed", g->speed);
 	json_end_object(j);
 }
 
@@ -338,7 +349,9 @@ void report_json_begin(struct json *j, const struct report *rep,
 	json_system(j, rep->cfg);
 	if (rep->dev)
 		json_device(j, rep, "device", rep->dev);
-	if (rep->dev && rep->dev->to)
+	if (rep->dev && rep->dev->to && rep->dev->to->gadget)
+		json_gadget(j, rep->dev->to->gadget);
+	else if (rep->dev && rep->dev->to)
 		json_device(j, rep, "to", rep->dev->to);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What both transports need: the buffer on and off, and waiting for a block */
+/* What both transports need: the device on and off, and waiting for a block */
 #include "transport.h"
 
 #include "error.h"
@@ -22,15 +22,10 @@ int xfer_enable(struct xfer *x)
 {
 	int ret;
 
-	if (iio_is_enabled(x->dev))
-		return fail(ST_FAIL, "another process has enabled the buffer of %s meanwhile; stop it, and try again",
-			    x->dev->name);
 	if (!x->cfg->trial && !x->relayed_to)
 		usage_read(&x->usage, x->cfg->root);
-	ret = iio_enable(x->dev, x->block_bytes);
+	ret = x->port->enable(x);
 	x->enabled = !ret;
-	if (x->enabled)
-		iio_watch_begin(x->dev, &x->watch);
 	return ret;
 }
 
@@ -54,8 +49,7 @@ int xfer_disable(struct xfer *x)
 	if (!x->enabled)
 		return 0;
 	x->enabled = false;
-	iio_watch_end(&x->watch);
-	return iio_disable(x->dev);
+	return x->port->disable(x);
 }
 
 void xfer_step(struct xfer *x, enum step step)
@@ -120,18 +114,7 @@ int xfer_wait(struct xfer *x, int fd, int last, const char *what)
 
 int xfer_no_data(const struct xfer *x)
 {
-	char rate[96];
-
-	if (iio_check_enabled(x->dev))
-		return ST_FAIL;
-	iio_rate_text(x->dev, rate, sizeof(rate));
-	if (x->dev->output)
-		return fail(ST_FAIL, "%s has not sent a block for %.1f s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
-			    x->dev->name, (double)x->timeout_ms / 1000,
-			    transport_name(x->ops->id), rate);
-	return fail(ST_FAIL, "no data from %s for %.1f s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
-		    x->dev->name, (double)x->timeout_ms / 1000,
-		    transport_name(x->ops->id), rate);
+	return x->port->no_data(x);
 }
 
 /* A block must have the time to fill, whatever the rate, unless told otherwise */

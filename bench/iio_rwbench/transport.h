@@ -7,6 +7,7 @@
 #include "iio.h"
 #include "layout.h"
 #include "options.h"
+#include "port.h"
 #include "source.h"
 #include "stats.h"
 #include "work.h"
@@ -47,10 +48,11 @@ struct xfer {
 	const struct cfg *cfg;
 	struct iio_dev *dev;
 	const struct transport_ops *ops;
+	const struct port_ops *port;
 	size_t block_bytes;
 	uint64_t timeout_ms;
 	bool cpu_access;	/* the data is looked at, or written out */
-	int fd;			/* the buffer */
+	int fd;			/* the buffer, or the endpoint */
 	bool enabled;		/* by us */
 	struct iio_watch watch;	/* for others who do that */
 	uint64_t handed;	/* blocks that an output has got */
@@ -118,9 +120,8 @@ extern const struct transport_ops dmabuf_ops;
 /* Writes what is elsewhere than in the block of @x. As put() */
 int fileio_send(struct xfer *x, const void *data, size_t bytes);
 
-/* Without a sentence: 0 or -errno, and that sentence */
+/* 0 or -errno, without a sentence. -ETIMEDOUT: others interrupted it until the time was up */
 int dmabuf_enqueue(struct xfer *x, struct dmabuf_block *b, size_t bytes);
-int dmabuf_enqueue_failed(const struct xfer *x, int err);
 
 /* For open(): lets the data flow */
 int xfer_enable(struct xfer *x);

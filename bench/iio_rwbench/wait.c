@@ -9,10 +9,13 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t stop_signal, asked;
+#define NSEC_PER_MSEC 1000000u
+
+static volatile sig_atomic_t stop_signal, asked, late;
 static int stop_fd = -1;
 static void (*on_last)(void);
 
@@ -91,6 +94,49 @@ void wait_take_requests(void)
 	sa.sa_handler = on_request;
 	sa.sa_flags = SA_RESTART;
 	sigaction(SIGUSR1, &sa, NULL);
+}
+
+void wait_ignore_requests(void)
+{
+	signal(SIGUSR1, SIG_IGN);
+}
+
+static void on_guard(int sig)
+{
+	(void)sig;
+	late = 1;
+}
+
+/* Again and again, as a signal that comes just before the system call wakes nobody */
+static void set_guard(uint64_t ms)
+{
+	const struct timeval tv = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000),
+	};
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_guard;
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &(struct itimerval){ .it_value = tv, .it_interval = tv }, NULL);
+}
+
+/* Set for twice the time, so that it need not be set anew before that is half over */
+void wait_guard(uint64_t ms, uint64_t now)
+{
+	static uint64_t again_at;
+
+	if (ms ? now < again_at && !late : !again_at)
+		return;
+	again_at = ms ? now + ms * NSEC_PER_MSEC : 0;
+	set_guard(2 * ms);
+	late = 0;
+}
+
+bool wait_late(void)
+{
+	return late != 0;
 }
 
 bool wait_asked(void)

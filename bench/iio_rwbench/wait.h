@@ -14,6 +14,19 @@ int wait_init(void (*last_words)(void));
 /* From now on SIGUSR1 asks for a summary of the run that goes on */
 void wait_take_requests(void);
 
+/* Where a signal would do harm to what it interrupts */
+void wait_ignore_requests(void);
+
+/*
+ * For system calls that wait without a time limit and that no poll() can wait for: after this,
+ * at about @now, one that takes longer than @ms, or twice that, is interrupted. To be called
+ * before each, which is a system call only now and then. 0 ends it.
+ */
+void wait_guard(uint64_t ms, uint64_t now);
+
+/* That was it */
+bool wait_late(void);
+
 /* Has anybody asked since the last time? */
 bool wait_asked(void);
 

@@ -51,8 +51,8 @@ ssize_t __wrap_send(int fd, const void *buf, size_t n, int flags);
 
 struct fake fake;
 
-enum kind { OTHER, BUFFER, DMABUF, COUNTER, SYNC_FILE };
-enum side { ADC, DAC, SIDES };
+enum kind { OTHER, BUFFER, DMABUF, COUNTER, SYNC_FILE, EP0 };
+enum side { ADC, DAC, USB, SIDES };	/* a BUFFER of USB is its endpoint */
 
 #define DAC_BLOCKS 2	/* of the kernel, for write() */
 #define DAC_SCAN 8	/* bytes of four channels, which is all that it is asked for */
@@ -94,6 +94,10 @@ static uint64_t rate_hz;	/* that was set */
 static uint32_t next_word;
 static bool next_valid;
 static bool making_tree;
+static bool unplugged;
+static char ffs_path[512];	/* with a slash at its end, as dac_path */
+static char udc_path[512];
+static unsigned int ep0_writes;
 
 void fake_reset(void)
 {
@@ -105,6 +109,8 @@ void fake_reset(void)
 	sent_any = false;
 	next_valid = false;
 	rate_hz = 0;
+	unplugged = false;
+	ep0_writes = 0;
 }
 
 static void mistake(const char *what)
@@ -243,7 +249,9 @@ static int attach(enum side side, int dmabuf)
 {
 	if (due(fake.attach_errno, fake.attach_errno_at, ++fake.attaches))
 		return err(fake.attach_errno);
-	if (side == DAC ? dac_enabled : enabled)
+	if (side == USB && fake.no_sg)
+		return err(EPERM);
+	if ((side == DAC && dac_enabled) || (side == ADC && enabled))
 		mistake("ATTACH while the buffer is enabled for file I/O");
 	if (!is(dmabuf, DMABUF) || fds[dmabuf].at[side].attached)
 		return err(EBUSY);
@@ -265,24 +273,41 @@ static int detach(enum side side, int dmabuf)
 
 static bool is_queued(int fd)
 {
-	return fds[fd].at[ADC].queued || fds[fd].at[DAC].queued;
+	return fds[fd].at[ADC].queued || fds[fd].at[DAC].queued || fds[fd].at[USB].queued;
+}
+
+static bool file_starts_with(const char *path, char c);
+
+/* It has been given its controller, and a host has configured it */
+static bool has_host(void)
+{
+	return !fake.no_host && !unplugged && file_starts_with(udc_path, 'f');
+}
+
+static bool runs(enum side side)
+{
+	if (side == USB)
+		return has_host() && !fake.host_stall;
+	return side == DAC ? dac_enabled && !fake.dac_stall : enabled && !fake.stall;
 }
 
 static void complete(enum side side, int fd);
 static void complete_next(enum side side);
 
-/* As the kernel does: until the other device has done with it */
-static bool wait_for_other(enum side other, int fd)
+/* As the kernel does: until the other devices have done with it */
+static bool wait_for_others(enum side side, int fd)
 {
-	bool runs = other == DAC ? dac_enabled && !fake.dac_stall : enabled && !fake.stall;
+	enum side other;
 
-	if (!fds[fd].at[other].queued)
-		return true;
-	fake.fence_waits++;
-	if (!runs)
-		return false;
-	while (fds[fd].at[other].queued)
-		complete_next(other);
+	for (other = 0; other < SIDES; other++) {
+		if (other == side || !fds[fd].at[other].queued)
+			continue;
+		fake.fence_waits++;
+		if (!runs(other))
+			return false;
+		while (fds[fd].at[other].queued)
+			complete_next(other);
+	}
 	return true;
 }
 
@@ -310,7 +335,7 @@ static int enqueue(enum side side, const struct iio_dmabuf *req)
 		mistake("ENQUEUE during CPU access");
 	if (!fds[fd].clean)
 		mistake("ENQUEUE of memory that was never out of the cache");
-	if (!wait_for_other(side == ADC ? DAC : ADC, fd))
+	if (!wait_for_others(side, fd))
 		return err(EBUSY);
 	fds[fd].at[side] = (struct transfer){
 		.attached = true, .queued = true, .cyclic = cyclic, .turn = ++turns,
@@ -387,7 +412,8 @@ static int cpu_access(int fd, const struct dma_buf_sync *sync)
 {
 	bool end = sync->flags & DMA_BUF_SYNC_END;
 
-	if ((fds[fd].at[ADC].queued && enabled) || (fds[fd].at[DAC].queued && dac_enabled))
+	if ((fds[fd].at[ADC].queued && enabled) || (fds[fd].at[DAC].queued && dac_enabled) ||
+	    fds[fd].at[USB].queued)
 		mistake("SYNC of a block in flight");
 	if (end != fds[fd].synced)
 		mistake("SYNC out of order");
@@ -396,6 +422,52 @@ static int cpu_access(int fd, const struct dma_buf_sync *sync)
 	fake.syncs += end ? -1 : 1;
 	fake.sync_pairs += end;
 	return 0;
+}
+
+/* What waits for a host is woken by a signal alone */
+static bool wait_for_host(void)
+{
+	if (has_host())
+		return true;
+	pause();
+	return false;
+}
+
+static int transfer(const struct usb_ffs_dmabuf_transfer_req *ffs)
+{
+	struct iio_dmabuf req = {
+		.fd = (__u32)ffs->fd, .flags = ffs->flags, .bytes_used = ffs->length,
+	};
+
+	return wait_for_host() ? enqueue(USB, &req) : err(EINTR);
+}
+
+static int endpoint_desc(int fd, struct usb_endpoint_descriptor *desc)
+{
+	if (!(fcntl(fd, F_GETFL) & O_NONBLOCK))
+		mistake("a question that may wait for a host");
+	if (!has_host())
+		return err(EAGAIN);
+	desc->bEndpointAddress = USB_DIR_IN | 1;
+	desc->bmAttributes = USB_ENDPOINT_XFER_BULK;
+	return 0;
+}
+
+static int ffs_ioctl(int fd, unsigned long request, void *arg)
+{
+	if (request == FUNCTIONFS_ENDPOINT_DESC)
+		return endpoint_desc(fd, arg);
+	if (fake.no_ffs_dmabuf)
+		return err(ENOTTY);
+	switch (request) {
+	case FUNCTIONFS_DMABUF_ATTACH:
+		return attach(USB, *(int *)arg);
+	case FUNCTIONFS_DMABUF_DETACH:
+		return detach(USB, *(int *)arg);
+	case FUNCTIONFS_DMABUF_TRANSFER:
+		return transfer(arg);
+	}
+	return err(ENOTTY);
 }
 
 int __wrap_ioctl(int fd, unsigned long request, void *arg)
@@ -416,6 +488,8 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 	}
 	if (!is(fd, BUFFER))
 		return __real_ioctl(fd, request, arg);
+	if (fds[fd].side == USB)
+		return ffs_ioctl(fd, request, arg);
 
 	switch (request) {
 	case IIO_BUFFER_DMABUF_ATTACH_IOCTL:
@@ -505,6 +579,17 @@ static void send_out(const void *data, size_t bytes)
 	__real_close(fd);
 }
 
+/* With it all that is on its way to the host */
+static void unplug(void)
+{
+	int fd;
+
+	unplugged = true;
+	for (fd = 0; fd < MAX_FDS; fd++)
+		if (fds[fd].at[USB].queued)
+			complete(USB, fd);
+}
+
 static void complete(enum side side, int fd)
 {
 	struct transfer *t = &fds[fd].at[side];
@@ -521,6 +606,8 @@ static void complete(enum side side, int fd)
 	} else if (fake.dac_fail_at && fake.sent + 1 == fake.dac_fail_at) {
 		fake.sent++;
 		status = -fake.dac_fail_errno;
+	} else if (side == USB && !has_host()) {
+		status = -ESHUTDOWN;
 	} else {
 		send_out(data, t->used);
 	}
@@ -528,6 +615,8 @@ static void complete(enum side side, int fd)
 	signal_fences(side, fd, status);
 	t->queued = false;
 	fake.queued--;
+	if (side == USB && !unplugged && fake.unplug_at && fake.sent >= fake.unplug_at)
+		unplug();
 }
 
 static void complete_next(enum side side)
@@ -624,6 +713,8 @@ int __wrap_poll(struct pollfd *p, nfds_t n, int timeout)
 	while (is(p[0].fd, DMABUF) && dac && p[0].events & POLLOUT &&
 	       fds[p[0].fd].at[DAC].queued && !fds[p[0].fd].at[DAC].cyclic)
 		complete_next(DAC);
+	if (is(p[0].fd, BUFFER) && fds[p[0].fd].side == USB)
+		mistake("poll of an endpoint, which tells nothing");
 	if (data && fake.trickle) {
 		fake.trickle--;
 		grow_available();
@@ -908,14 +999,66 @@ static ssize_t write_samples(const char *buf, size_t n)
 	return (ssize_t)n;
 }
 
+/* Returns when the host has all of it */
+static ssize_t write_to_host(const void *buf, size_t n)
+{
+	if (!wait_for_host() || fake.host_stall) {
+		if (has_host())
+			pause();
+		return err(EINTR);
+	}
+	if (fake.unplug_at && fake.sent + 1 >= fake.unplug_at) {
+		unplugged = true;
+		return err(ESHUTDOWN);
+	}
+	send_out(buf, n);
+	return (ssize_t)n;
+}
+
+/* Descriptors, and then strings: the endpoints are there */
+static ssize_t write_ep0(const void *buf, size_t n)
+{
+	uint32_t word[2];
+	char ep1[600];
+
+	memcpy(word, buf, sizeof(word));
+	if (le32toh(word[0]) != (ep0_writes ? FUNCTIONFS_STRINGS_MAGIC :
+				 FUNCTIONFS_DESCRIPTORS_MAGIC_V2) || le32toh(word[1]) != n) {
+		mistake("these are no descriptors");
+		return err(EINVAL);
+	}
+	snprintf(ep1, sizeof(ep1), "%sep1", ffs_path);
+	if (ep0_writes++)
+		set_file(ep1, "");
+	return (ssize_t)n;
+}
+
+/* As the kernel does when nobody has any of its files open */
+static void close_ep0(void)
+{
+	char ep1[600];
+
+	snprintf(ep1, sizeof(ep1), "%sep1", ffs_path);
+	unlink(ep1);
+	set_file(udc_path, "\n");
+	ep0_writes = 0;
+}
+
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
 {
 	char path[512];
 	struct stat st;
 
+	if (is(fd, BUFFER) && fds[fd].side == USB)
+		return write_to_host(buf, n);
+	if (is(fd, EP0))
+		return write_ep0(buf, n);
+
 	if (is(fd, BUFFER) && fds[fd].side == DAC)
 		return write_samples(buf, n);
 	path_of(fd, path, sizeof(path));
+	if (fake.bind_errno && !strcmp(path, udc_path) && n > 1)
+		return err(fake.bind_errno);
 	if (ends_with(path, "/direct_reg_access"))
 		return write_register(buf, n, strstr(path, "/iio:device2/"));
 	if (fake.trigger_errno && ends_with(path, "/trigger0/sampling_frequency"))
@@ -949,21 +1092,32 @@ ssize_t __wrap_write(int fd, const void *buf, size_t n)
 
 int __wrap_open(const char *path, int flags, mode_t mode)
 {
+	int fd;
+
 	if (fake.read_only && (flags & O_ACCMODE) != O_RDONLY && !making_tree &&
 	    strstr(path, "/sys/bus/"))
 		return err(EROFS);
-	return __real_open(path, flags, mode);
+	fd = __real_open(path, flags, mode);
+	if (!making_tree && ends_with(path, "/ffs/ep1") && !(flags & O_CREAT)) {
+		new_fd(fd, BUFFER, 0);
+		fds[fd].side = USB;
+		fake.buffers++;
+	}
+	return !making_tree && ends_with(path, "/ffs/ep0") ? new_fd(fd, EP0, 0) : fd;
 }
 
 int __wrap_close(int fd)
 {
 	if (is(fd, BUFFER))
 		fake.buffers--;
+	if (is(fd, EP0))
+		close_ep0();
 	if (is(fd, SYNC_FILE))
 		fake.sync_files--;
 	if (is(fd, DMABUF)) {
 		fake.dmabufs--;
-		fake.queued -= fds[fd].at[ADC].queued + fds[fd].at[DAC].queued;
+		fake.queued -= fds[fd].at[ADC].queued + fds[fd].at[DAC].queued +
+			       fds[fd].at[USB].queued;
 	}
 	if (fd >= 0 && fd < MAX_FDS)
 		memset(&fds[fd], 0, sizeof(fds[fd]));
@@ -975,12 +1129,23 @@ static const char *const tree[][2] = {
 	{ "sys/", NULL }, { "sys/bus/", NULL }, { "sys/bus/iio/", NULL },
 	{ "sys/bus/iio/devices/", NULL },
 	{ "dev/", NULL }, { "dev/iio:device0", "" }, { "dev/iio:device2", "" },
+	{ "dev/ffs/", NULL }, { "dev/ffs/ep0", "" },
 	{ "dev/dma_heap/", NULL }, { "dev/dma_heap/system", "" },
 	{ "dev/dma_heap/reserved", "" }, { "dev/udmabuf", "" },
-	{ "proc/", NULL },
+	{ "proc/", NULL }, { "proc/self/", NULL },
 	{ "proc/meminfo", "MemTotal: 2000000 kB\nMemAvailable: 1600000 kB\n" },
 	{ "proc/stat", "cpu  100 0 50 800 50 0 0 0 0 0\n"
 	  "cpu0 100 0 50 800 50 0 0 0 0 0\nintr 4711 1 2 3\n" },
+	{ "sys/class/", NULL }, { "sys/class/udc/", NULL },
+#define CONTROLLER "sys/class/udc/fake-udc/"
+	{ CONTROLLER, NULL }, { CONTROLLER "state", "not attached\n" },
+	{ CONTROLLER "current_speed", "super-speed\n" },
+#define GADGETS "sys/kernel/config/usb_gadget/"
+	{ "sys/kernel/", NULL }, { "sys/kernel/config/", NULL }, { GADGETS, NULL },
+	{ GADGETS "other/", NULL }, { GADGETS "other/functions/", NULL },
+	{ GADGETS "other/functions/ffs.another/", NULL }, { GADGETS "other/UDC", "\n" },
+	{ GADGETS "ours/", NULL }, { GADGETS "ours/functions/", NULL },
+	{ GADGETS "ours/functions/ffs.samples/", NULL }, { GADGETS "ours/UDC", "\n" },
 #define TRIGGER "sys/bus/iio/devices/trigger0/"
 	{ TRIGGER, NULL }, { TRIGGER "name", "timer\n" },
 	{ TRIGGER "sampling_frequency", "10\n" },
@@ -1109,6 +1274,25 @@ static int odd_tree(const char *dir)
 	return 0;
 }
 
+/* Where FunctionFS is mounted, among others */
+static void mount_tree(const char *dir)
+{
+	char path[512], line[1024];
+
+	snprintf(ffs_path, sizeof(ffs_path), "%s/dev/ffs/", dir);
+	snprintf(udc_path, sizeof(udc_path), "%s/" GADGETS "ours/UDC", dir);
+	snprintf(path, sizeof(path), "%s/proc/self/mountinfo", dir);
+	snprintf(line, sizeof(line), "21 1 0:19 / /sys rw,nosuid - sysfs sysfs rw\n"
+		 "22 1 0:44 / %s/dev/ffs rw shared:9 - functionfs samples rw\n", dir);
+	set_file(path, line);
+	snprintf(path, sizeof(path), "%s/dev/ffs/ep1", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/sys/class/udc/second-udc", dir);
+	if (fake.two_controllers ? mkdir(path, 0755) && errno != EEXIST :
+	    rmdir(path) && errno != ENOENT)
+		abort();
+}
+
 static int make_tree(const char *dir)
 {
 	char path[512];
@@ -1124,6 +1308,7 @@ static int make_tree(const char *dir)
 		else if (mkdir(path, 0755) && errno != EEXIST)
 			return -errno;
 	}
+	mount_tree(dir);
 	channel_tree(dir, ADC);
 	channel_tree(dir, DAC);
 	return core_tree(dir, "iio:device0") ?: core_tree(dir, "iio:device2");
@@ -1176,6 +1361,8 @@ int fake_parse(const char *text)
 		KNOB(underflow), KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
 		KNOB(hz_step), KNOB(fixed_hz), KNOB(twins), KNOB(read_only), KNOB(no_node),
 		KNOB(no_memory_nodes), KNOB(no_debugfs), KNOB(gone_at), KNOB(toggle_at),
+		KNOB(no_host), KNOB(host_stall), KNOB(unplug_at), KNOB(no_sg), KNOB(no_ffs_dmabuf),
+		KNOB(bind_errno), KNOB(two_controllers),
 	};
 	char *list = strdup(text), *save = NULL, *item, *val;
 	size_t i;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A kernel with an ADC and a DAC, in this process: the system calls of the
+ * A kernel with an ADC, a DAC and a USB device controller, in this process: the system calls of the
  * program are wrapped by the linker. Files of sysfs are files of a directory.
  * It counts what a real kernel could only suffer.
  */
@@ -74,6 +74,13 @@ struct fake {
 	int dac_fail_errno;	/* ... and that is what its fence says */
 	bool no_cyclic;		/* its engine cannot repeat a block */
 	bool underflow;		/* its bit is set again at once */
+	bool no_host;		/* nobody configures the gadget */
+	bool host_stall;	/* or takes what it has */
+	uint64_t unplug_at;	/* with this block the host goes away */
+	bool no_sg;		/* the controller takes no scatter-gather lists */
+	bool no_ffs_dmabuf;	/* FunctionFS does not know of DMABUFs */
+	int bind_errno;		/* of giving the gadget its controller */
+	bool two_controllers;	/* there are two of them */
 
 	/* what was seen */
 	int attached;		/* now */

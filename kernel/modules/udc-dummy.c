@@ -90,7 +90,8 @@ struct udc_dummy_request {
  * @started: @next is known
  * @bytes: number of bytes that were moved
  * @completed: number of transfers that ended, also by a fault
- * @breaks: how many times the counter in what arrived jumped
+ * @jumps: number of words that arrived and did not continue the counter
+ * @lost_bytes: number of bytes of the counter that these jumped over
  * @stalls: number of STALLs that the host has seen, and cleared
  */
 struct udc_dummy_ep {
@@ -113,7 +114,8 @@ struct udc_dummy_ep {
 	bool started;
 	u64 bytes;
 	u64 completed;
-	u64 breaks;
+	u64 jumps;
+	u64 lost_bytes;
 	u64 stalls;
 };
 
@@ -173,6 +175,10 @@ struct udc_dummy {
 
 	u8 config[SZ_4K];
 };
+
+static bool sg = true;
+module_param(sg, bool, 0444);
+MODULE_PARM_DESC(sg, "take scatter-gather lists (default Y)");
 
 static struct platform_device *udc_dummy_pdev;
 
@@ -445,6 +451,14 @@ static const struct usb_ep_ops udc_dummy_ep_ops = {
 
 /* Bulk pipes: the counter */
 
+/* A jump back is something that was there before. */
+static void udc_dummy_jump(struct udc_dummy_ep *dep, s32 words)
+{
+	udc_dummy_add(&dep->jumps, 1);
+	if (words > 0)
+		udc_dummy_add(&dep->lost_bytes, (u64)words * sizeof(u32));
+}
+
 /* A part that is not a number of whole words begins the counter anew. */
 static void udc_dummy_check(struct udc_dummy_ep *dep, const u8 *from,
 			    size_t len, u32 step)
@@ -464,7 +478,7 @@ static void udc_dummy_check(struct udc_dummy_ep *dep, const u8 *from,
 	for (i = 0; i < len; i += step) {
 		word = get_unaligned_le32(from + i) - i / sizeof(word);
 		if (word != dep->next) {
-			udc_dummy_add(&dep->breaks, 1);
+			udc_dummy_jump(dep, word - dep->next);
 			dep->next = word;
 		}
 	}
@@ -685,6 +699,9 @@ static int udc_dummy_pipe_thread(void *data)
 {
 	struct udc_dummy_ep *dep = data;
 	bool begun;
+
+	/* Hardware is not late by 50 us, as a thread that sleeps may be. */
+	current->timer_slack_ns = 1;
 
 	while (!kthread_should_stop()) {
 		begun = false;
@@ -1146,9 +1163,12 @@ static void udc_dummy_debugfs_ep(struct udc_dummy_ep *dep)
 				   &udc_dummy_counter_fops);
 	debugfs_create_file_unsafe("stalls", 0444, dir, &dep->stalls,
 				   &udc_dummy_counter_fops);
-	if (dep->in)
-		debugfs_create_file_unsafe("breaks", 0444, dir, &dep->breaks,
-					   &udc_dummy_counter_fops);
+	if (!dep->in)
+		return;
+	debugfs_create_file_unsafe("jumps", 0444, dir, &dep->jumps,
+				   &udc_dummy_counter_fops);
+	debugfs_create_file_unsafe("lost_bytes", 0444, dir, &dep->lost_bytes,
+				   &udc_dummy_counter_fops);
 }
 
 static int udc_dummy_debugfs_init(struct udc_dummy *ud)
@@ -1237,7 +1257,7 @@ static int udc_dummy_add_gadget(struct udc_dummy *ud)
 	ud->gadget.name = "udc-dummy";
 	ud->gadget.ops = &udc_dummy_ops;
 	ud->gadget.max_speed = USB_SPEED_SUPER;
-	ud->gadget.sg_supported = true;
+	ud->gadget.sg_supported = sg;
 
 	ret = usb_add_gadget_udc(ud->dev, &ud->gadget);
 	if (ret)

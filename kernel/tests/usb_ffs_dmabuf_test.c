@@ -121,7 +121,7 @@ static void expect_transfer_of(struct __test_metadata *_metadata, struct pipe *p
 			       const struct block *blk, size_t bytes)
 {
 	long long moved = pipe_count(p, "bytes");
-	long long breaks = pipe_count(p, "breaks");
+	long long jumps = pipe_count(p, "jumps");
 
 	if (p->in)
 		fill_counter(blk, p->next);
@@ -137,7 +137,7 @@ static void expect_transfer_of(struct __test_metadata *_metadata, struct pipe *p
 	if (p->in) {
 		/* The first one may follow upon something else. */
 		if (p->started)
-			EXPECT_EQ(breaks, pipe_count(p, "breaks"));
+			EXPECT_EQ(jumps, pipe_count(p, "jumps"));
 		p->started = true;
 		p->next += bytes / 4;
 		return;
@@ -221,7 +221,7 @@ TEST_F(usb, transfers_in_turn)
 TEST_F(usb, queued_transfers_complete_in_order)
 {
 	struct pipe *p = &self->p;
-	long long breaks = pipe_count(p, "breaks");
+	long long jumps = pipe_count(p, "jumps");
 	int fence[NUM_BLOCKS], i;
 
 	pipe_attach_all(_metadata, p);
@@ -243,7 +243,7 @@ TEST_F(usb, queued_transfers_complete_in_order)
 		if (!p->in)
 			EXPECT_COUNTER(p->blk[i].map, SIZE, &p->next, &p->started);
 	}
-	EXPECT_EQ(breaks, pipe_count(p, "breaks"));
+	EXPECT_EQ(jumps, pipe_count(p, "jumps"));
 }
 
 TEST_F(usb, what_makes_no_sense_is_refused)
@@ -615,7 +615,8 @@ FIXTURE_TEARDOWN(usb_in)
 TEST_F(usb_in, host_sees_what_is_lost_and_repeated)
 {
 	struct pipe *p = &self->p;
-	long long breaks = pipe_count(p, "breaks");
+	long long jumps = pipe_count(p, "jumps");
+	long long lost = pipe_count(p, "lost_bytes");
 
 	pipe_attach_all(_metadata, p);
 	expect_transfer_of(_metadata, p, &p->blk[0], SIZE);
@@ -624,12 +625,14 @@ TEST_F(usb_in, host_sees_what_is_lost_and_repeated)
 	p->blk[1].map[SIZE / 4 - 1]++;
 	ASSERT_EQ(0, pipe_transfer(p, 1));
 	ASSERT_TRUE(pipe_done(p, 1, WAIT_MS));
-	EXPECT_EQ(breaks + 1, pipe_count(p, "breaks"));
+	EXPECT_EQ(jumps + 1, pipe_count(p, "jumps"));
+	EXPECT_EQ(lost + 4, pipe_count(p, "lost_bytes"));
 
 	fill_counter(&p->blk[2], p->next);
 	ASSERT_EQ(0, pipe_transfer(p, 2));
 	ASSERT_TRUE(pipe_done(p, 2, WAIT_MS));
-	EXPECT_EQ(breaks + 2, pipe_count(p, "breaks"));
+	EXPECT_EQ(jumps + 2, pipe_count(p, "jumps"));
+	EXPECT_EQ(lost + 4, pipe_count(p, "lost_bytes"));
 }
 
 TEST_F(usb_in, host_clears_a_stall)
@@ -650,7 +653,7 @@ TEST_F(usb_in, host_clears_a_stall)
 TEST_F(usb_in, write_goes_between_transfers)
 {
 	struct pipe *p = &self->p;
-	long long breaks = pipe_count(p, "breaks");
+	long long jumps = pipe_count(p, "jumps");
 	uint32_t *data = malloc(SIZE);
 	int round, i;
 
@@ -662,7 +665,7 @@ TEST_F(usb_in, write_goes_between_transfers)
 			data[i] = htole32(p->next++);
 		EXPECT_EQ(SIZE, write(p->ep, data, SIZE));
 	}
-	EXPECT_EQ(breaks, pipe_count(p, "breaks"));
+	EXPECT_EQ(jumps, pipe_count(p, "jumps"));
 	free(data);
 }
 
@@ -789,7 +792,7 @@ TEST_F(usb_memory, of_any_length)
 FIXTURE(iio_usb) {
 	struct iio_dut dut;
 	struct pipe p;
-	long long breaks;
+	long long jumps;
 	long long moved;
 };
 
@@ -809,7 +812,7 @@ FIXTURE_SETUP(iio_usb)
 	dut_setup(_metadata, &self->dut, NEED_DMABUF | NEED_STALL);
 	pipe_setup(_metadata, &self->p, true);
 	relay_attach(_metadata, &self->dut, &self->p);
-	self->breaks = pipe_count(&self->p, "breaks");
+	self->jumps = pipe_count(&self->p, "jumps");
 	self->moved = pipe_count(&self->p, "bytes");
 }
 
@@ -847,13 +850,13 @@ static int relay(const struct iio_dut *dut, const struct pipe *p, int rounds)
 
 /* The host has @blocks more of them than at first, and the counter went on. */
 static void expect_arrived(struct __test_metadata *_metadata,
-			   const struct pipe *p, long long moved, long long breaks,
+			   const struct pipe *p, long long moved, long long jumps,
 			   int blocks)
 {
 	moved += (long long)blocks * p->size;
 	EXPECT_TRUE(wait_until(pipe_count(p, "bytes") >= moved, WAIT_MS));
 	EXPECT_EQ(moved, pipe_count(p, "bytes"));
-	EXPECT_EQ(breaks, pipe_count(p, "breaks"));
+	EXPECT_EQ(jumps, pipe_count(p, "jumps"));
 }
 
 TEST_F(iio_usb, order_is_kept_by_fences)
@@ -862,7 +865,7 @@ TEST_F(iio_usb, order_is_kept_by_fences)
 	ASSERT_EQ(0, relay(&self->dut, &self->p, 500)) {
 		TH_LOG("relay: %s", strerror(errno));
 	}
-	expect_arrived(_metadata, &self->p, self->moved, self->breaks, 500);
+	expect_arrived(_metadata, &self->p, self->moved, self->jumps, 500);
 }
 
 /* The host is what is slow: the converter waits for blocks, and loses samples. */
@@ -872,7 +875,7 @@ TEST_F(iio_usb, order_is_kept_with_a_slow_host)
 	ASSERT_EQ(0, udc_set("delay_us", 2000));
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	ASSERT_EQ(0, relay(&self->dut, &self->p, 50));
-	expect_arrived(_metadata, &self->p, self->moved, self->breaks, 50);
+	expect_arrived(_metadata, &self->p, self->moved, self->jumps, 50);
 }
 
 TEST_F(iio_usb, block_is_not_filled_while_the_host_reads)
@@ -892,7 +895,7 @@ TEST_F(iio_usb, block_is_not_filled_while_the_host_reads)
 	ASSERT_EQ(0, udc_set("hold", 0));
 	EXPECT_EQ(0, enqueue(dut, p, 0));
 	ASSERT_EQ(0, pipe_transfer(p, 0));
-	expect_arrived(_metadata, p, self->moved, self->breaks, 2);
+	expect_arrived(_metadata, p, self->moved, self->jumps, 2);
 }
 
 TEST_F(iio_usb, unplug_leaves_the_converter_alone)
@@ -918,7 +921,7 @@ TEST_F(iio_usb, unplug_leaves_the_converter_alone)
 	ASSERT_EQ(0, udc_set("connected", 1));
 	self->moved = pipe_count(p, "bytes");
 	ASSERT_EQ(0, relay(dut, p, 20));
-	expect_arrived(_metadata, p, self->moved, self->breaks, 20);
+	expect_arrived(_metadata, p, self->moved, self->jumps, 20);
 }
 
 TEST_F(iio_usb, unbind_of_the_gadget_leaves_the_converter_alone)
@@ -939,7 +942,7 @@ TEST_F(iio_usb, unbind_of_the_gadget_leaves_the_converter_alone)
 	ASSERT_TRUE(wait_until(udc_state_is("configured"), WAIT_MS));
 	self->moved = pipe_count(p, "bytes");
 	ASSERT_EQ(0, relay(dut, p, 20));
-	expect_arrived(_metadata, p, self->moved, self->breaks, 20);
+	expect_arrived(_metadata, p, self->moved, self->jumps, 20);
 }
 
 /*
@@ -974,10 +977,10 @@ TEST_F(iio_usb, unbind_of_the_converter_leaves_usb_alone)
 	ASSERT_EQ(0, udc_set("connected", 0));
 	ASSERT_EQ(0, udc_set("connected", 1));
 	self->moved = pipe_count(p, "bytes");
-	self->breaks = pipe_count(p, "breaks");
+	self->jumps = pipe_count(p, "jumps");
 	ASSERT_EQ(0, dut_enable(dut));
 	ASSERT_EQ(0, relay(dut, p, 20));
-	expect_arrived(_metadata, p, self->moved, self->breaks, 20);
+	expect_arrived(_metadata, p, self->moved, self->jumps, 20);
 }
 
 /* ------------------------------------------------------------------- volume */
@@ -1005,7 +1008,7 @@ TEST_F_TIMEOUT(iio_usb_volume, nothing_is_lost_or_repeated, 3600)
 {
 	int mib = atoi(getenv("USB_VOLUME_MIB") ?: "64");
 	long long moved = pipe_count(&self->p, "bytes");
-	long long breaks = pipe_count(&self->p, "breaks");
+	long long jumps = pipe_count(&self->p, "jumps");
 	uint64_t begin = now_ms();
 
 	ASSERT_EQ(0, udc_set("rate", 0));
@@ -1013,7 +1016,7 @@ TEST_F_TIMEOUT(iio_usb_volume, nothing_is_lost_or_repeated, 3600)
 	ASSERT_EQ(0, relay(&self->dut, &self->p, mib)) {
 		TH_LOG("relay: %s", strerror(errno));
 	}
-	expect_arrived(_metadata, &self->p, moved, breaks, mib);
+	expect_arrived(_metadata, &self->p, moved, jumps, mib);
 	printf("# %d MiB in %llu ms\n", mib, (unsigned long long)(now_ms() - begin));
 }
 
@@ -1098,7 +1101,7 @@ TEST_F(iio_usb_kill, leaves_both_sides_working_and_nothing_mapped)
 	moved = pipe_count(&p, "bytes");
 	ASSERT_EQ(0, dut_enable(dut));
 	EXPECT_EQ(0, relay(dut, &p, 20));
-	expect_arrived(_metadata, &p, moved, pipe_count(&p, "breaks"), 20);
+	expect_arrived(_metadata, &p, moved, pipe_count(&p, "jumps"), 20);
 	dut_disable(dut);
 	pipe_teardown(&p);
 }
