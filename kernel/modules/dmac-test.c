@@ -64,7 +64,6 @@
 #define WAIT_US			1000000
 #define QUIET_US		200
 /* As fast as the memory takes it */
-#define PERIOD_US		100
 /* Slow enough for a kernel with checkers to take an interrupt for each 4 KiB */
 #define PERIODS_HZ		1000000
 
@@ -665,7 +664,7 @@ static long terminate_before_the_callback(void *data)
 
 	local_bh_disable();
 	dma_async_issue_pending(t->chan);
-	udelay(PERIOD_US);
+	mdelay(15);		/* one period, and half of the next */
 	EXPECT(t, !dmaengine_terminate_async(t->chan));
 	local_bh_enable();
 
@@ -681,9 +680,12 @@ static void cyclic_terminated_before_its_callback(struct dmac_test *t)
 		return;
 
 	expect_nothing(t);
+	/* 10 ms for a period: a CPU that gets one interrupt after the other comes to nothing else. */
+	lever(t, CONTROL_RATE, 0x1000 / 8 * 100);
 	submit(t, desc);
 	EXPECT(t, !work_on_cpu(0, terminate_before_the_callback, t));
 	dmaengine_synchronize(t->chan);
+	lever(t, CONTROL_RATE, 0);
 	EXPECT(t, !atomic_read(&t->callbacks));
 }
 

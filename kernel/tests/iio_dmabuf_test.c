@@ -1283,7 +1283,7 @@ TEST_F(enqueue_behind_queued, works_once_that_has_ended)
 FIXTURE(enqueue_restless) {
 	struct bufs bufs;
 	int timeline;
-	volatile unsigned int every_us;	/* a fence signals */
+	unsigned int fast;		/* fences: a signal each 10 ms, then 40; 0: each 2 */
 	volatile bool stop;
 	volatile unsigned int added, signalled;
 	pthread_t add, signal;
@@ -1324,7 +1324,7 @@ static void *signal_fences(void *arg)
 	FIXTURE_DATA(enqueue_restless) *self = arg;
 
 	while (!self->stop) {
-		usleep(self->every_us);
+		usleep(!self->fast ? 2000 : self->signalled < self->fast ? 10000 : 40000);
 		if (self->signalled < self->added) {
 			sw_sync_inc(self->timeline, 1);
 			self->signalled++;
@@ -1339,7 +1339,6 @@ FIXTURE_SETUP(enqueue_restless)
 	struct bufs *b = &self->bufs;
 
 	bufs_setup(_metadata, b, 0);
-	self->every_us = 2000;
 	self->timeline = sw_sync_open();
 	if (self->timeline < 0)
 		SKIP_SETUP("no CONFIG_SW_SYNC");
@@ -1398,17 +1397,16 @@ TEST_F(enqueue_restless, locks_for_a_tenth_of_a_second_only)
 	uint64_t start, longest = 0;
 	struct sleeper s;
 
+	/* Some of the 16 waits. The others are longer, and end before the five seconds do. */
+	self->fast = 4 * AHEAD;
 	start_fences(_metadata, self);
 	sleeper_start(&s, enqueue_a, b);
-	usleep(100000);
-	/* After some of the 16 waits: the others are longer, and end before the five seconds do */
-	self->every_us = 40000;
 	while (!s.done) {
 		start = now_ms();
 		block_wait(&b->a, 0);	/* takes the lock */
 		if (now_ms() - start > longest)
 			longest = now_ms() - start;
-		usleep(1000);
+		usleep(5000);
 	}
 	ASSERT_TRUE(sleeper_join(&s, 0));
 	EXPECT_EQ(-1, s.ret);
