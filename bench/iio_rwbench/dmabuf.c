@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #define MAX_EXPORTERS 16
-#define NSEC_PER_MSEC 1000000u
 
 /* The documentation of the call demands the repetition */
 static int sync_ioctl(int fd, uint64_t flags)

@@ -27,7 +27,6 @@
 #define RESTART_OUTPUT_US	10000
 #define RETRY_US	100
 #define DRAIN_US	1000
-#define NSEC_PER_MSEC	1000000u
 
 static int start(struct xfer *x)
 {

@@ -21,7 +21,6 @@
 #define CONFIGFS	"/sys/kernel/config/usb_gadget"
 #define CONTROLLERS	"/sys/class/udc"
 #define LOOK_MS		10
-#define NSEC_PER_MSEC	1000000u
 
 /* The descriptors, for each speed that a controller may have */
 

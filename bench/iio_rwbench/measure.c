@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NSEC_PER_MSEC	1000000u
 #define MAX_INTERVALS	100000
 #define SETTLE_RINGS	16	/* warm-up goes on for no longer than this */
 #define HOPELESS_RINGS	16	/* so many rounds without one good transfer end a run */

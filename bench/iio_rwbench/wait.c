@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NSEC_PER_MSEC 1000000u
-
 static volatile sig_atomic_t stop_signal, asked, late;
 static int stop_fd = -1;
 static void (*on_last)(void);

@@ -46,6 +46,8 @@ int wait_fd(int fd, short events, uint64_t timeout_ms);
  */
 void wait_look(int fd, int other, short events, bool *ready, bool *other_ready);
 
+#define NSEC_PER_MSEC	1000000u
+
 uint64_t now_ns(void);
 
 #endif
