@@ -56,45 +56,12 @@ static const struct board_file board_adc_files[] = {
 
 static struct board board;
 
-#define BOARD_ADC_CHANNEL(_idx) {					\
-	.type = IIO_VOLTAGE,						\
-	.indexed = 1,							\
-	.channel = (_idx),						\
-	.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ),	\
-	.scan_index = (_idx),						\
-	.scan_type = {							\
-		.sign = 's',						\
-		.realbits = 16,						\
-		.storagebits = 16,					\
-		.endianness = IIO_LE,					\
-	},								\
-}
-
 static const struct iio_chan_spec board_adc_channels[] = {
-	BOARD_ADC_CHANNEL(0),
-	BOARD_ADC_CHANNEL(1),
-	BOARD_ADC_CHANNEL(2),
-	BOARD_ADC_CHANNEL(3),
+	BOARD_CHANNEL(0, 0),
+	BOARD_CHANNEL(1, 0),
+	BOARD_CHANNEL(2, 0),
+	BOARD_CHANNEL(3, 0),
 };
-
-static int board_adc_get(int *val, long mask)
-{
-	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
-		return -EINVAL;
-
-	*val = readl(board.regs + BOARD_REG_RATE);
-	return IIO_VAL_INT;
-}
-
-/* 0 is no rate at all: samples come as fast as they are taken, and none is lost. */
-static int board_adc_set(int val, int val2, long mask)
-{
-	if (mask != IIO_CHAN_INFO_SAMP_FREQ || val < 0 || val2)
-		return -EINVAL;
-
-	writel(val, board.regs + BOARD_REG_RATE);
-	return 0;
-}
 
 /* Arguments as those of iio_info.debugfs_reg_access. There is no AD9361 that could answer. */
 static int board_adc_reg_access(void __iomem *core, unsigned int reg, unsigned int writeval,
@@ -132,13 +99,13 @@ struct board_adc_state {
 static int board_adc_read_raw(struct iio_dev *indio_dev, struct iio_chan_spec const *chan,
 			      int *val, int *val2, long mask)
 {
-	return board_adc_get(val, mask);
+	return board_get_rate(&board, val, mask);
 }
 
 static int board_adc_write_raw(struct iio_dev *indio_dev, struct iio_chan_spec const *chan,
 			       int val, int val2, long mask)
 {
-	return board_adc_set(val, val2, mask);
+	return board_set_rate(&board, val, val2, mask);
 }
 
 static int board_adc_update_scan_mode(struct iio_dev *indio_dev, const unsigned long *scan_mask)
@@ -243,13 +210,13 @@ static const struct adi_axi_adc_chip_info board_adc_chip_info = {
 static int board_adc_read_raw(struct adi_axi_adc_conv *conv, struct iio_chan_spec const *chan,
 			      int *val, int *val2, long mask)
 {
-	return board_adc_get(val, mask);
+	return board_get_rate(&board, val, mask);
 }
 
 static int board_adc_write_raw(struct adi_axi_adc_conv *conv, struct iio_chan_spec const *chan,
 			       int val, int val2, long mask)
 {
-	return board_adc_set(val, val2, mask);
+	return board_set_rate(&board, val, val2, mask);
 }
 
 /*
@@ -403,28 +370,18 @@ static struct platform_driver board_adc_driver = {
 	.probe = board_adc_probe,
 };
 
-static int __init board_adc_module_init(void)
+static int __init board_adc_init(void)
 {
-	int ret;
-
-	ret = board_open(&board, "board-adc", board_adc_files, ARRAY_SIZE(board_adc_files));
-	if (ret)
-		return ret;
-
-	ret = platform_driver_register(&board_adc_driver);
-	if (ret)
-		board_close(&board);
-
-	return ret;
+	return board_register(&board, board_adc_files, ARRAY_SIZE(board_adc_files),
+			      &board_adc_driver);
 }
-module_init(board_adc_module_init);
+module_init(board_adc_init);
 
-static void __exit board_adc_module_exit(void)
+static void __exit board_adc_exit(void)
 {
-	platform_driver_unregister(&board_adc_driver);
-	board_close(&board);
+	board_unregister(&board, &board_adc_driver);
 }
-module_exit(board_adc_module_exit);
+module_exit(board_adc_exit);
 
 MODULE_DESCRIPTION("Converter of the emulated ZCU102 + FMComms2/3 board");
 MODULE_LICENSE("GPL");

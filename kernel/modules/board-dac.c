@@ -14,7 +14,6 @@
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/of.h>
-#include <linux/of_address.h>
 #include <linux/platform_device.h>
 
 #include <linux/iio/buffer-dmaengine.h>
@@ -70,26 +69,11 @@ struct board_dac {
 	struct iio_backend *back;
 };
 
-#define BOARD_DAC_CHANNEL(_idx) {					\
-	.type = IIO_VOLTAGE,						\
-	.indexed = 1,							\
-	.output = 1,							\
-	.channel = (_idx),						\
-	.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ),	\
-	.scan_index = (_idx),						\
-	.scan_type = {							\
-		.sign = 's',						\
-		.realbits = 16,						\
-		.storagebits = 16,					\
-		.endianness = IIO_LE,					\
-	},								\
-}
-
 static const struct iio_chan_spec board_dac_channels[] = {
-	BOARD_DAC_CHANNEL(0),
-	BOARD_DAC_CHANNEL(1),
-	BOARD_DAC_CHANNEL(2),
-	BOARD_DAC_CHANNEL(3),
+	BOARD_CHANNEL(0, 1),
+	BOARD_CHANNEL(1, 1),
+	BOARD_CHANNEL(2, 1),
+	BOARD_CHANNEL(3, 1),
 };
 
 #if IS_ENABLED(CONFIG_ADI_AXI_DAC)
@@ -174,22 +158,13 @@ static void board_dac_set_interface(struct board_dac *dac)
 static int board_dac_read_raw(struct iio_dev *indio_dev, struct iio_chan_spec const *chan,
 			      int *val, int *val2, long mask)
 {
-	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
-		return -EINVAL;
-
-	*val = readl(board.regs + BOARD_REG_RATE);
-	return IIO_VAL_INT;
+	return board_get_rate(&board, val, mask);
 }
 
-/* That of the ADC, too. 0 is no rate at all: samples go as fast as they come. */
 static int board_dac_write_raw(struct iio_dev *indio_dev, struct iio_chan_spec const *chan,
 			       int val, int val2, long mask)
 {
-	if (mask != IIO_CHAN_INFO_SAMP_FREQ || val < 0 || val2)
-		return -EINVAL;
-
-	writel(val, board.regs + BOARD_REG_RATE);
-	return 0;
+	return board_set_rate(&board, val, val2, mask);
 }
 
 /* Before the DMA controller has its first transfer */
@@ -277,24 +252,14 @@ static struct platform_driver board_dac_driver = {
 
 static int __init board_dac_init(void)
 {
-	int ret;
-
-	ret = board_open(&board, "board-dac", board_dac_files, ARRAY_SIZE(board_dac_files));
-	if (ret)
-		return ret;
-
-	ret = platform_driver_register(&board_dac_driver);
-	if (ret)
-		board_close(&board);
-
-	return ret;
+	return board_register(&board, board_dac_files, ARRAY_SIZE(board_dac_files),
+			      &board_dac_driver);
 }
 module_init(board_dac_init);
 
 static void __exit board_dac_exit(void)
 {
-	platform_driver_unregister(&board_dac_driver);
-	board_close(&board);
+	board_unregister(&board, &board_dac_driver);
 }
 module_exit(board_dac_exit);
 

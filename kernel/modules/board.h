@@ -16,6 +16,9 @@
 #include <linux/kernel.h>
 #include <linux/of.h>
 #include <linux/of_address.h>
+#include <linux/platform_device.h>
+
+#include <linux/iio/iio.h>
 
 #define BOARD_REG_ID			0x00
 #define   BOARD_ID_MAGIC		0x464d4332
@@ -100,6 +103,43 @@ struct board {
 	struct dentry *dir;
 };
 
+#define BOARD_CHANNEL(_idx, _output) {					\
+	.type = IIO_VOLTAGE,						\
+	.indexed = 1,							\
+	.output = (_output),						\
+	.channel = (_idx),						\
+	.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ),	\
+	.scan_index = (_idx),						\
+	.scan_type = {							\
+		.sign = 's',						\
+		.realbits = 16,						\
+		.storagebits = 16,					\
+		.endianness = IIO_LE,					\
+	},								\
+}
+
+static int board_get_rate(const struct board *board, int *val, long mask)
+{
+	if (mask != IIO_CHAN_INFO_SAMP_FREQ)
+		return -EINVAL;
+
+	*val = readl(board->regs + BOARD_REG_RATE);
+	return IIO_VAL_INT;
+}
+
+/*
+ * The rate is that of both directions. 0 is none at all: samples come and go as fast as they
+ * are taken and brought, and none is lost.
+ */
+static int board_set_rate(const struct board *board, int val, int val2, long mask)
+{
+	if (mask != IIO_CHAN_INFO_SAMP_FREQ || val < 0 || val2)
+		return -EINVAL;
+
+	writel(val, board->regs + BOARD_REG_RATE);
+	return 0;
+}
+
 static void board_close(struct board *board)
 {
 	debugfs_remove_recursive(board->dir);
@@ -131,6 +171,30 @@ static int board_open(struct board *board, const char *name, const struct board_
 							    &board_file_ro_fops);
 
 	return 0;
+}
+
+/* For module_init(). The folder is called as the driver is. */
+static int board_register(struct board *board, const struct board_file *files, unsigned int num,
+			  struct platform_driver *driver)
+{
+	int ret;
+
+	ret = board_open(board, driver->driver.name, files, num);
+	if (ret)
+		return ret;
+
+	ret = platform_driver_register(driver);
+	if (ret)
+		board_close(board);
+
+	return ret;
+}
+
+/* For module_exit() */
+static void board_unregister(struct board *board, struct platform_driver *driver)
+{
+	platform_driver_unregister(driver);
+	board_close(board);
 }
 
 /* Not requested either, as the driver of the core has done that where it is. */

@@ -63,7 +63,6 @@
 #define POISON			0x5a5a5a5a
 #define WAIT_US			1000000
 #define QUIET_US		200
-/* As fast as the memory takes it */
 /* Slow enough for a kernel with checkers to take an interrupt for each 4 KiB */
 #define PERIODS_HZ		1000000
 
