@@ -918,7 +918,10 @@ static void start_cyclic(struct __test_metadata *_metadata, struct output *o,
 	EXPECT_TRUE(is_going_out(o));
 }
 
-/* The count jumped after each period. Another one may have begun; hardware stops anywhere. */
+/*
+ * The count jumped after each period. Another one may have begun; hardware stops anywhere, the
+ * dummies between two of them.
+ */
 static void expect_periods(struct __test_metadata *_metadata,
 			   const struct output *o, size_t period)
 {
@@ -926,6 +929,8 @@ static void expect_periods(struct __test_metadata *_metadata,
 
 	EXPECT_LE(whole - 1, sent_jumps(o));
 	EXPECT_GE(whole, sent_jumps(o));
+	if (o->b.dut.faults)
+		EXPECT_EQ(whole * period, sent_bytes(o));
 }
 
 /* Nothing at all goes out. */

@@ -39,13 +39,7 @@ static inline int udc_set(const char *name, unsigned long long val)
 
 static inline long long udc_get(const char *name)
 {
-	char path[128], text[32];
-
-	snprintf(path, sizeof(path), UDC_DIR "%s", name);
-	if (file_read(path, text, sizeof(text)))
-		return -1;
-
-	return strtoll(text, NULL, 0);
+	return lever_get(UDC_DIR, name);
 }
 
 static inline void udc_reset(void)
