@@ -342,6 +342,20 @@ patch_files() {
 	patch_names | sed "s|^|$(patches_dir)/|"
 }
 
+# kernel_make TREE ARGUMENT...: for arm64
+kernel_make() {
+	make -s -j"$(nproc)" -C "$1" ARCH=arm64 LOCALVERSION= \
+		CROSS_COMPILE="${CROSS_COMPILE:-aarch64-linux-gnu-}" "${@:2}"
+}
+
+# first_part TREE: the commits there of the first part of the series for $base
+first_part() {
+	local letter=cover-letter.txt
+
+	plain_git -C "$1" rev-list --reverse "$base_ref..$branch" |
+		awk -v number="$(patch_names | wc -l)" 'NR <= number'
+}
+
 need_patches() {
 	local file
 

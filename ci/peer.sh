@@ -3,6 +3,7 @@
 #
 # What ci/check-peer and ci/check-proofs share: they run tests one by one, of which some are
 # expected to fail, and perhaps to take the kernel with them, and look what became of each.
+# ci/selftests has the kernel of it.
 # Sourced behind lib.sh. Who does so sets:
 #
 #   logs        folder for what the guests say
@@ -36,15 +37,8 @@ build_modular() {
 # fixes: the base and the commits of the first part of the series, which is all that goes with
 # this kernel: later ones change structures that it shares with its modules.
 fixes() {
-	local letter=cover-letter.txt
-
 	plain_git -C "$source" rev-parse "$base_ref^{commit}"
-	plain_git -C "$source" rev-list --reverse "$base_ref..$branch" | head -n "$(patch_names | wc -l)"
-}
-
-kmake() {
-	make -s -j"$(nproc)" -C "$source" O="$out/kbuild" ARCH=arm64 LOCALVERSION= \
-		CROSS_COMPILE="${CROSS_COMPILE:-aarch64-linux-gnu-}" "$@"
+	first_part "$source"
 }
 
 make_state() {
@@ -52,7 +46,7 @@ make_state() {
 
 	plain_git -C "$source" checkout -q --force --detach "$2"
 	for part in iio dma usb/gadget/function; do
-		kmake M="$source/drivers/$part" MO="$work/$part" modules
+		kernel_make "$source" O="$out/kbuild" M="$source/drivers/$part" MO="$work/$part" modules
 	done
 	find "$work"/{iio,dma,usb} -name '*.ko' -print0 |
 		xargs -0 "$root/ci/initramfs" -a "$out/initramfs.cpio" -o "$work/$1.cpio"
