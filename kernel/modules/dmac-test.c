@@ -39,8 +39,11 @@
 #define CONTROL_ADDR	0x9d000000
 #define CONTROL_SIZE	0x1000
 
+#define CORE_ADC_RSTN		0x0040
+#define CORE_ADC_CHAN(c)	(0x0400 + (c) * 0x40)
+#define   CORE_ADC_CHAN_ENABLE	1
 #define CORE_DAC_RSTN		0x4040
-#define   CORE_DAC_RUN		3
+#define   CORE_RUN		3
 #define CORE_DAC_CHAN_DATA(c)	(0x4418 + (c) * 0x40)
 #define   CORE_DAC_DATA_DMA	2
 
@@ -1084,12 +1087,22 @@ static int run_tests(struct dmac_test *t, const char *name,
 	return 0;
 }
 
+/* Four channels of the ADC half, which some drivers stop when they go. */
+static void start_adc(struct dmac_test *t, bool on)
+{
+	unsigned int i;
+
+	writel(on ? CORE_RUN : 0, t->core + CORE_ADC_RSTN);
+	for (i = 0; i < 4; i++)
+		writel(on ? CORE_ADC_CHAN_ENABLE : 0, t->core + CORE_ADC_CHAN(i));
+}
+
 /* The DAC half takes all four channels from its DMA controller. */
 static void start_dac(struct dmac_test *t, bool on)
 {
 	unsigned int i;
 
-	writel(on ? CORE_DAC_RUN : 0, t->core + CORE_DAC_RSTN);
+	writel(on ? CORE_RUN : 0, t->core + CORE_DAC_RSTN);
 	for (i = 0; i < 4; i++)
 		writel(on ? CORE_DAC_DATA_DMA : 0, t->core + CORE_DAC_CHAN_DATA(i));
 }
@@ -1100,7 +1113,9 @@ static int run_all(struct dmac_test *t)
 
 	tell(t, "KTAP version 1\n");
 	lever(t, CONTROL_RATE, 0);
+	start_adc(t, true);
 	ret = run_tests(t, RX_DMAC, rx_tests, ARRAY_SIZE(rx_tests));
+	start_adc(t, false);
 	if (ret)
 		return ret;
 
