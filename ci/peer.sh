@@ -11,6 +11,7 @@
 #   only        patterns of the tests to run; all, if there are none
 #   first       test to run first of all, if any
 #   modules     modules of the kernel to load before anything else, if any
+#   locks       0 if lockdep is not to look, else 1
 
 # shellcheck disable=SC2034,SC2154 # variables of the scripts that source this
 # Seconds that a test may take, and a guest
@@ -68,7 +69,7 @@ guest_command() {
 # run_tests NAME ARGUMENT-OF-ci/guest...: a test may take the guest with it, or leave it unfit
 # for the next one: then another guest goes on behind it.
 run_tests() {
-	local name=$1 boot skip=0 locks=1 dir=$logs/$1
+	local name=$1 boot skip=0 locks=${locks:-1} dir=$logs/$1
 	shift
 
 	rm -rf "$dir"
