@@ -379,6 +379,36 @@ TEST_F(fault, failed_enable_leaves_blocks_queued)
 	}
 }
 
+static int enable(void *arg)
+{
+	return dut_enable(arg);
+}
+
+static int enqueue_first(void *arg)
+{
+	const FIXTURE_DATA(fault) *self = arg;
+
+	return enqueue(&self->dut, &self->blk[0]);
+}
+
+/* It may be up to who waits to try once more. */
+TEST_F(fault, failed_enable_ends_the_wait_for_a_transfer_that_had_begun)
+{
+	struct sleeper start, wait;
+
+	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	ASSERT_EQ(0, adc_set("slow_start_ms", 1000));
+	ASSERT_EQ(0, adc_set("fail_start", 1));
+	ASSERT_TRUE(sleeper_start(&start, enable, &self->dut));
+	sleeper_start(&wait, enqueue_first, self);
+	ASSERT_TRUE(sleeper_join(&start, WAIT_MS));
+	EXPECT_EQ(-EIO, start.ret);
+	ASSERT_TRUE(sleeper_join(&wait, WAIT_MS));
+	EXPECT_EQ(-1, wait.ret);
+	EXPECT_EQ(EBUSY, wait.err);
+}
+
 TEST_F(fault, failed_enable_keeps_the_order)
 {
 	bool started = false;

@@ -1355,6 +1355,39 @@ TEST_F(unbind, stops_what_could_not_be_stopped)
 	close(fence);
 }
 
+/* ... or does, and until then the hardware writes to the memory. */
+TEST_F(unbind, waits_for_what_cannot_be_stopped)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+	int fence;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	attach_all(_metadata, b);
+	fence = stall(_metadata, b, 0);
+	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
+	self->old = b->dut;
+	self->unbound = true;
+	ASSERT_TRUE(sleeper_start(&s, unbind_device, b));
+	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+	EXPECT_TRUE(wait_until(!block_attachments(&b->blk[1], NULL, 0), WAIT_MS));
+	EXPECT_FALSE(wait_until(s.done, QUIET_MS));
+	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
+	EXPECT_EQ(0, fence_status(fence));
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(1, fence_status(fence));
+	EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
+	close(fence);
+	fault_set("fail_stop", 0);
+	b->dut.fd = -1;
+}
+
 TEST_F(unbind, wakes_enqueue_that_waits_for_its_own_transfer)
 {
 	struct bufs *b = &self->b;

@@ -285,6 +285,7 @@ TEST_F(output, length_that_the_engine_cannot_do_is_einval)
 {
 	struct bufs *b = &self->o.b;
 
+	test_err_enqueue(EINVAL, b->dut.fd, b->blk[0].fd, SIZE - 1);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	test_err_enqueue(EINVAL, b->dut.fd, b->blk[0].fd, SIZE - 1);
 	expect_output_works(_metadata, &self->o, 0);
@@ -362,6 +363,14 @@ TEST_F(output, poll_of_the_buffer_reports_nothing)
 	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN | POLLOUT };
 	int i;
 
+	/* There was room for write() before. */
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, poll(&pfd, 1, 0));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+
+	attach_all(_metadata, b);
 	EXPECT_EQ(0, poll(&pfd, 1, 0));
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	expect_output_works(_metadata, &self->o, 0);
@@ -1441,16 +1450,25 @@ TEST_F(cyclic, publishes_no_fence)
 	expect_replaced(_metadata, o, 1);
 }
 
-TEST_F(cyclic, bytes_used_is_checked)
+static void expect_bytes_are_checked(struct __test_metadata *_metadata,
+				     const struct bufs *b)
 {
-	struct bufs *b = &self->o.b;
 	const __u64 bad[] = { 0, SIZE - 1, SIZE + b->dut.align, (1ull << 32) + SIZE };
 	unsigned int i;
 
-	ASSERT_EQ(0, dut_enable(&b->dut));
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->blk[0].fd, bad[i],
 						       IIO_BUFFER_DMABUF_CYCLIC));
+}
+
+TEST_F(cyclic, bytes_used_is_checked)
+{
+	struct bufs *b = &self->o.b;
+	unsigned int i;
+
+	expect_bytes_are_checked(_metadata, b);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_bytes_are_checked(_metadata, b);
 	for (i = 2; i < 32; i++)
 		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE,
 						       IIO_BUFFER_DMABUF_CYCLIC |
@@ -1712,7 +1730,9 @@ TEST_F(cyclic, is_replaced_by_a_cyclic_one_after_detach)
 	if (!block_alive(&b->blk[0]))
 		SKIP(return, "no dma-buf of ours in " BUFINFO);
 
+	/* The same words in both, as if it were the same block */
 	fill(o, 0);
+	o->count = 0;
 	fill(o, 1);
 	start_cyclic(_metadata, o, 0);
 	test_cmd_detach(b->dut.fd, b->blk[0].fd);
