@@ -2360,12 +2360,22 @@ TEST_F(write, works_after_close)
 FIXTURE(write_scan) {
 	struct output o;
 	unsigned int scan;
+	uint32_t data[WORDS];
 };
+
+static int leave_last_channel(const struct iio_dut *dut)
+{
+	char attr[128];
+
+	snprintf(attr, sizeof(attr), "buffer0/%s",
+		 dut->channel[dut->num_channels - 1]);
+
+	return dut_attr_write(dut, attr, "0");
+}
 
 FIXTURE_SETUP(write_scan)
 {
 	struct iio_dut *dut = &self->o.b.dut;
-	char attr[128];
 
 	dac_setup(_metadata, &self->o);
 	if (!dut->faults)
@@ -2373,9 +2383,7 @@ FIXTURE_SETUP(write_scan)
 	if (dut->num_channels < 4 || dut->align < 2)
 		SKIP_SETUP("%s has %u channels, and takes multiples of %u bytes",
 			   output_name(), dut->num_channels, dut->align);
-	snprintf(attr, sizeof(attr), "buffer0/%s",
-		 dut->channel[dut->num_channels - 1]);
-	ASSERT_EQ(0, dut_attr_write(dut, attr, "0"));
+	ASSERT_EQ(0, leave_last_channel(dut));
 	self->scan = dut->scan_bytes / dut->num_channels * (dut->num_channels - 1);
 }
 
@@ -2389,16 +2397,15 @@ TEST_F(write_scan, every_word_once)
 {
 	struct output *o = &self->o;
 	const size_t size = 1024 * self->scan;
-	uint32_t data[256 * 16];
 	long long sent;
 	unsigned int i;
 
-	ASSERT_GE(sizeof(data), size);
-	for (i = 0; i < size / sizeof(data[0]); i++)
-		data[i] = o->count++;
+	ASSERT_GE(sizeof(self->data), size);
+	for (i = 0; i < size / sizeof(self->data[0]); i++)
+		self->data[i] = o->count++;
 	ASSERT_EQ(0, dut_attr_write(&o->b.dut, "buffer0/length", "100"));
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
-	ASSERT_EQ(size, write(o->b.dut.fd, data, size));
+	ASSERT_EQ(size, write(o->b.dut.fd, self->data, size));
 	EXPECT_TRUE(wait_until(sent_bytes(o) + 50 * self->scan > size, WAIT_MS));
 	usleep(1000 * QUIET_MS);
 	sent = sent_bytes(o);
@@ -2418,6 +2425,31 @@ TEST_F(write_scan, less_than_the_engine_can_do_is_einval_at_enable)
 
 	/* The length is one of write(), and means nothing to DMABUFs. */
 	expect_enable_works(_metadata, o, 0);
+}
+
+static int write_data(void *arg)
+{
+	FIXTURE_DATA(write_scan) *self = arg;
+
+	return write(self->o.b.dut.fd, self->data, sizeof(self->data));
+}
+
+/* The blocks are those of an earlier enable, and what goes into them is of another size now. */
+TEST_F(write_scan, comes_back_after_an_enable_that_was_refused)
+{
+	struct iio_dut *dut = &self->o.b.dut;
+	struct sleeper s;
+
+	dut_scan_enable(dut);
+	ASSERT_EQ(0, dut_set_block_bytes(dut, sizeof(self->data) / 2));
+	ASSERT_EQ(0, dut_enable(dut));
+	ASSERT_EQ(0, dut_disable(dut));
+	ASSERT_EQ(0, leave_last_channel(dut));
+	ASSERT_EQ(0, dut_attr_write(dut, "buffer0/length", "2"));
+	EXPECT_EQ(-EINVAL, dut_enable(dut));
+	dut_nonblock(dut, true);
+	sleeper_start(&s, write_data, self);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 }
 
 /* ------------------------------------------------------------------ relay */
