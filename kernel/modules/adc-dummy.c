@@ -73,6 +73,10 @@ static unsigned int fail_start;
 module_param(fail_start, uint, 0644);
 MODULE_PARM_DESC(fail_start, "The next N times the buffer is enabled, the converter does not start");
 
+static unsigned int slow_start_ms;
+module_param(slow_start_ms, uint, 0644);
+MODULE_PARM_DESC(slow_start_ms, "Time that the converter takes to start, or to fail to");
+
 static unsigned int slow_flush_ms;
 module_param(slow_flush_ms, uint, 0644);
 MODULE_PARM_DESC(slow_flush_ms, "Time that it takes to flush the FIFO of the converter");
@@ -145,6 +149,11 @@ static int adc_dummy_preenable(struct iio_dev *indio_dev)
 /* After the transfers have been started */
 static int adc_dummy_postenable(struct iio_dev *indio_dev)
 {
+	unsigned int ms = READ_ONCE(slow_start_ms);
+
+	if (ms)
+		msleep(ms);
+
 	if (!fail_start)
 		return 0;
 

@@ -157,6 +157,24 @@ TEST_F(fault, refused_at_enable_is_in_the_fence)
 	expect_transfer(_metadata, &self->dut, &self->blk[0]);
 }
 
+TEST_F(fault, refused_at_enable_leaves_the_others_queued)
+{
+	int fence[NUM_BLOCKS], i;
+
+	for (i = 0; i < NUM_BLOCKS; i++) {
+		ASSERT_EQ(0, enqueue(&self->dut, &self->blk[i]));
+		fence[i] = fence_export(&self->blk[i]);
+		ASSERT_GE(fence[i], 0);
+	}
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	dut_enable(&self->dut);
+	EXPECT_GT(0, fence_wait(fence[0], WAIT_MS));
+	for (i = 1; i < NUM_BLOCKS; i++)
+		EXPECT_EQ(1, fence_wait(fence[i], WAIT_MS));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		close(fence[i]);
+}
+
 /* ------------------------------------------------------- failed transfers */
 
 TEST_F(fault, failed_transfer_is_eio)
@@ -361,6 +379,36 @@ TEST_F(fault, failed_enable_leaves_blocks_queued)
 	}
 }
 
+static int enable(void *arg)
+{
+	return dut_enable(arg);
+}
+
+static int enqueue_first(void *arg)
+{
+	const FIXTURE_DATA(fault) *self = arg;
+
+	return enqueue(&self->dut, &self->blk[0]);
+}
+
+/* It may be up to who waits to try once more. */
+TEST_F(fault, failed_enable_ends_the_wait_for_a_transfer_that_had_begun)
+{
+	struct sleeper start, wait;
+
+	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	ASSERT_EQ(0, adc_set("slow_start_ms", 1000));
+	ASSERT_EQ(0, adc_set("fail_start", 1));
+	ASSERT_TRUE(sleeper_start(&start, enable, &self->dut));
+	sleeper_start(&wait, enqueue_first, self);
+	ASSERT_TRUE(sleeper_join(&start, WAIT_MS));
+	EXPECT_EQ(-EIO, start.ret);
+	ASSERT_TRUE(sleeper_join(&wait, WAIT_MS));
+	EXPECT_EQ(-1, wait.ret);
+	EXPECT_EQ(EBUSY, wait.err);
+}
+
 TEST_F(fault, failed_enable_keeps_the_order)
 {
 	bool started = false;
@@ -411,6 +459,66 @@ TEST_F(fault, transfer_that_cannot_be_stopped_stays_pending)
 	ASSERT_EQ(0, dut_disable(&self->dut));
 	EXPECT_EQ(0, fault_get("fail_stop"));
 	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
+	dut_nonblock(&self->dut, true);
+	test_err_enqueue(EAGAIN, self->dut.fd, self->blk[0].fd, SIZE);
+
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &self->blk[0]);
+	close(fence);
+}
+
+/* ... and so does its memory, even if nobody has the dma-buf or the buffer any more. */
+TEST_F(fault, memory_stays_as_long_as_a_transfer_cannot_be_stopped)
+{
+	int fence;
+
+	if (!block_alive(&self->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
+	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
+	ASSERT_EQ(0, dut_disable(&self->dut));
+	test_cmd_detach(self->dut.fd, self->blk[0].fd);
+	block_free(&self->blk[0]);
+	dut_close_fd(&self->dut);
+	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
+	EXPECT_EQ(1, block_attachments(&self->blk[0], NULL, 0));
+
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	EXPECT_TRUE(wait_until(!block_alive(&self->blk[0]), WAIT_MS));
+	close(fence);
+}
+
+TEST_F(fault, close_stops_what_could_not_be_stopped)
+{
+	int fence;
+
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, dut_disable(&self->dut));
+	ASSERT_EQ(0, fence_status(fence));
+	dut_close_fd(&self->dut);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
+	close(fence);
+}
+
+/* What has begun and cannot be taken back is not queued any more. */
+TEST_F(fault, failed_enable_that_cannot_be_stopped)
+{
+	int fence;
+
+	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
+	fence = fence_export(&self->blk[0]);
+	ASSERT_GE(fence, 0);
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	fail_to_start(_metadata, &self->dut);
+	EXPECT_EQ(0, fence_status(fence));
 	dut_nonblock(&self->dut, true);
 	test_err_enqueue(EAGAIN, self->dut.fd, self->blk[0].fd, SIZE);
 

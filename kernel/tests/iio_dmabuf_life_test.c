@@ -391,6 +391,24 @@ TEST_F(owner, blocks_in_flight_end)
 	EXPECT_TRUE(block_wait(&self->b.blk[1], WAIT_MS));
 }
 
+TEST_F(owner, blocks_in_flight_stay_mapped)
+{
+	struct bufs *b = &self->b;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	owner_start(_metadata, self, true);
+	owner_end(_metadata, self, variant);
+	EXPECT_FALSE(wait_until(block_attachments(&b->blk[0], NULL, 0) != 1 ||
+				block_attachments(&b->blk[1], NULL, 0) != 1,
+				QUIET_MS));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_TRUE(wait_until(!block_attachments(&b->blk[0], NULL, 0) &&
+			       !block_attachments(&b->blk[1], NULL, 0),
+			       WAIT_MS));
+}
+
 TEST_F(owner, blocks_in_flight_are_aborted_by_disable)
 {
 	owner_start(_metadata, self, true);
@@ -928,6 +946,25 @@ TEST_F(mode, poll_reports_no_error)
 	EXPECT_EQ(0, pfd.revents & ~POLLIN);
 }
 
+/* Nor anything else, until read() gets the samples again */
+TEST_F(mode, poll_reports_nothing)
+{
+	struct bufs *b = &self->b;
+	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN | POLLOUT };
+
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	EXPECT_EQ(0, poll(&pfd, 1, 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_transfer(_metadata, &b->dut, &b->blk[0]);
+	EXPECT_EQ(0, poll(&pfd, 1, 0));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	EXPECT_EQ(0, poll(&pfd, 1, QUIET_MS));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, poll(&pfd, 1, WAIT_MS));
+	EXPECT_EQ(POLLIN, pfd.revents);
+}
+
 /* ----------------------------------------------------------------- unbind */
 
 FIXTURE(unbind) {
@@ -1197,13 +1234,6 @@ TEST_F(unbind, under_attach_that_maps)
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
 }
 
-static int get_fd(void *arg)
-{
-	int fd = 0;
-
-	return ioctl(*(int *)arg, IIO_BUFFER_GET_FD_IOCTL, &fd);
-}
-
 /* The removal waits for somebody; nobody else has to wait for the removal. */
 TEST_F(unbind, others_are_enodev_at_once)
 {
@@ -1236,6 +1266,43 @@ TEST_F(unbind, others_are_enodev_at_once)
 	b->dut.fd = -1;
 	ASSERT_TRUE(sleeper_join(&attach, WAIT_MS));
 	close(dev);
+	rebind(_metadata, self);
+}
+
+/* The same for calls on the buffer itself, while it waits for one of them. */
+TEST_F(unbind, calls_are_enodev_at_once)
+{
+	struct bufs *b = &self->b;
+	struct sleeper attach, removal;
+	uint64_t start;
+	char data[64];
+
+	if (!merged_exists())
+		SKIP(return, "no exporter that is slow on request (dmabuf_merged.ko)");
+	block_free(&b->blk[0]);
+	ASSERT_EQ(0, block_wrap(&b->blk[0], merged_alloc(SIZE), SIZE));
+	test_cmd_attach(b->dut.fd, b->blk[1].fd);
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", 2 * WAIT_MS));
+	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
+	self->old = b->dut;
+	self->unbound = true;
+	EXPECT_TRUE(sleeper_start(&removal, unbind_device, b));
+	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+	start = now_ms();
+	test_err_enqueue(ENODEV, b->dut.fd, b->blk[1].fd, SIZE);
+	test_err_detach(ENODEV, b->dut.fd, b->blk[1].fd);
+	test_err_attach(ENODEV, b->dut.fd, b->blk[2].fd);
+	EXPECT_ERRNO(ENODEV, read(b->dut.fd, data, sizeof(data)));
+	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+	EXPECT_FALSE(removal.done);
+	EXPECT_FALSE(attach.done);
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
+	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	b->dut.fd = -1;
+	ASSERT_TRUE(sleeper_join(&attach, WAIT_MS));
+	EXPECT_EQ(ENODEV, attach.err);
 	rebind(_metadata, self);
 }
 
@@ -1286,6 +1353,39 @@ TEST_F(unbind, stops_what_could_not_be_stopped)
 	b->dut.fd = -1;
 	EXPECT_EQ(-ENODEV, fence_wait(fence, WAIT_MS));
 	close(fence);
+}
+
+/* ... or does, and until then the hardware writes to the memory. */
+TEST_F(unbind, waits_for_what_cannot_be_stopped)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+	int fence;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	attach_all(_metadata, b);
+	fence = stall(_metadata, b, 0);
+	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
+	self->old = b->dut;
+	self->unbound = true;
+	ASSERT_TRUE(sleeper_start(&s, unbind_device, b));
+	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+	EXPECT_TRUE(wait_until(!block_attachments(&b->blk[1], NULL, 0), WAIT_MS));
+	EXPECT_FALSE(wait_until(s.done, QUIET_MS));
+	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
+	EXPECT_EQ(0, fence_status(fence));
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(1, fence_status(fence));
+	EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
+	close(fence);
+	fault_set("fail_stop", 0);
+	b->dut.fd = -1;
 }
 
 TEST_F(unbind, wakes_enqueue_that_waits_for_its_own_transfer)

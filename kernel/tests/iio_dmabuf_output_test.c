@@ -186,6 +186,10 @@ static int enqueue_first(void *arg)
 	return enqueue(arg, 0);
 }
 
+static void do_nothing(int sig)
+{
+}
+
 static int begin_write(void *arg)
 {
 	return block_sync(arg, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
@@ -281,9 +285,103 @@ TEST_F(output, length_that_the_engine_cannot_do_is_einval)
 {
 	struct bufs *b = &self->o.b;
 
+	test_err_enqueue(EINVAL, b->dut.fd, b->blk[0].fd, SIZE - 1);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	test_err_enqueue(EINVAL, b->dut.fd, b->blk[0].fd, SIZE - 1);
 	expect_output_works(_metadata, &self->o, 0);
+}
+
+/* The errors of each of the ioctls are those of an input buffer. */
+TEST_F(output, errors_of_the_ioctls)
+{
+	static const unsigned int ioctls[] = {
+		IIO_BUFFER_DMABUF_ATTACH_IOCTL,
+		IIO_BUFFER_DMABUF_DETACH_IOCTL,
+		IIO_BUFFER_DMABUF_ENQUEUE_IOCTL,
+	};
+	struct bufs *b = &self->o.b;
+	int fd = b->dut.fd, null = open("/dev/null", O_RDWR);
+	unsigned int i;
+
+	ASSERT_GE(null, 0);
+	for (i = 0; i < ARRAY_SIZE(ioctls); i++)
+		EXPECT_ERRNO(EFAULT, ioctl(fd, ioctls[i], NULL));
+	EXPECT_ERRNO(EINVAL, ioctl(fd, _IOW('i', 0x9f, int), &null));
+	test_err_attach(EBADF, fd, -1);
+	test_err_detach(EBADF, fd, -1);
+	test_err_enqueue(EBADF, fd, -1, SIZE);
+	test_err_attach(EINVAL, fd, null);
+	test_err_detach(EINVAL, fd, null);
+	test_err_enqueue(EINVAL, fd, null, SIZE);
+	test_err_attach(EBUSY, fd, b->blk[0].fd);
+	test_cmd_detach(fd, b->blk[1].fd);
+	test_err_detach(EPERM, fd, b->blk[1].fd);
+	test_err_enqueue(EPERM, fd, b->blk[1].fd, SIZE);
+	for (i = 2; i < 32; i++)
+		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(fd, b->blk[0].fd, SIZE,
+						       1u << i));
+	close(null);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+TEST_F(output, maps_for_the_dma_device)
+{
+	struct bufs *b = &self->o.b;
+	char dev[NAME_MAX] = "";
+
+	if (block_attachments(&b->blk[0], dev, sizeof(dev)) < 0)
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+	EXPECT_STRNE("", dev);
+	EXPECT_STRNE(b->dut.parent, dev);
+}
+
+/* Upon EPERM at ATTACH, and upon nothing else, libiio falls back to write(). */
+TEST_F(output, mapping_that_the_engine_cannot_do_is_eperm)
+{
+	struct bufs *b = &self->o.b;
+	struct block m;
+
+	if (!merged_exists())
+		SKIP(return, "no exporter that fails on request (dmabuf_merged.ko)");
+	if (b->dut.align < 2)
+		SKIP(return, "this engine takes every address");
+
+	ASSERT_EQ(0, block_wrap(&m, merged_alloc(SIZE), SIZE));
+	ASSERT_EQ(0, merged_set("shift", b->dut.align / 2));
+	test_err_attach(EPERM, b->dut.fd, m.fd);
+	test_err_detach(EPERM, b->dut.fd, m.fd);
+	block_free(&m);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+/* The buffer itself has nothing to say as long as dma-bufs have the samples. */
+TEST_F(output, poll_of_the_buffer_reports_nothing)
+{
+	struct bufs *b = &self->o.b;
+	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN | POLLOUT };
+	int i;
+
+	/* There was room for write() before. */
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, poll(&pfd, 1, 0));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+
+	attach_all(_metadata, b);
+	EXPECT_EQ(0, poll(&pfd, 1, 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, &self->o, 0);
+	EXPECT_EQ(0, poll(&pfd, 1, 0));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	EXPECT_EQ(0, poll(&pfd, 1, QUIET_MS));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, poll(&pfd, 1, WAIT_MS));
+	EXPECT_EQ(POLLOUT, pfd.revents);
 }
 
 /* Single pages, and one piece of many pages */
@@ -442,6 +540,56 @@ TEST_F(output, in_flight_is_waited_for)
 	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
 	/* The same words once more */
 	expect_sent(_metadata, o, 2 * SIZE, 1);
+}
+
+TEST_F(output, signal_ends_the_wait_for_the_own_transfer)
+{
+	struct sigaction action = { .sa_handler = do_nothing };
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	struct sleeper s;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	fill(o, 0);
+	close(stall(_metadata, b, 0));
+	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EINTR, s.err);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(output, detach_ends_the_wait_for_the_own_transfer)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	struct sleeper s;
+
+	fill(o, 0);
+	close(stall(_metadata, b, 0));
+	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EPERM, s.err);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(output, unbind_ends_the_wait_for_the_own_transfer)
+{
+	struct bufs *b = &self->o.b;
+	struct sleeper s;
+
+	close(stall(_metadata, b, 0));
+	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
 }
 
 /* Whatever the second one says: the first one goes on, and is waited for. */
@@ -615,6 +763,87 @@ TEST_F(output, failed_transfer_is_eio)
 	expect_output_works(_metadata, &self->o, 0);
 }
 
+/* Nobody is there to be told but whoever waits for the block. */
+TEST_F(output, refused_at_enable_is_in_the_fence)
+{
+	struct bufs *b = &self->o.b;
+	int fence[2];
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	fence[0] = queue(_metadata, b, 0);
+	fence[1] = queue(_metadata, b, 1);
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	dut_enable(&b->dut);
+	EXPECT_GT(0, fence_wait(fence[0], WAIT_MS));
+	EXPECT_EQ(1, fence_wait(fence[1], WAIT_MS));
+	close(fence[0]);
+	close(fence[1]);
+	expect_output_works(_metadata, &self->o, 0);
+}
+
+TEST_F(output, failed_enable_leaves_blocks_queued)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int i;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	fill_all(o);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue(b, i));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, adc_set("fail_start", 1));
+	EXPECT_EQ(-EIO, dut_enable(&b->dut));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		EXPECT_FALSE(is_idle(b, i, 0));
+	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
+
+	/* Some of the first one had gone out by then. */
+	begin_count(_metadata, o);
+	o->count = NUM_BLOCKS * WORDS;
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_sent(_metadata, o, NUM_BLOCKS * SIZE, 0);
+}
+
+/* It goes on to read: the memory belongs to it until it says that it is done. */
+TEST_F(output, transfer_that_cannot_be_stopped_stays_pending)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	fill(o, 0);
+	fence = stall(_metadata, b, 0);
+	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	dut_nonblock(&b->dut, true);
+	EXPECT_ERRNO(EAGAIN, enqueue(b, 0));
+	dut_nonblock(&b->dut, false);
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	block_free(&b->blk[0]);
+	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
+	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
+	expect_sent(_metadata, o, SIZE, 0);
+	EXPECT_TRUE(wait_until(!block_alive(&b->blk[0]), WAIT_MS));
+	close(fence);
+	ASSERT_EQ(0, fault_set("fail_stop", 0));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_output_works(_metadata, o, 1);
+}
+
 /* ------------------------------------------------------------ output, its ends */
 
 TEST_F(output, disable_cancels_what_is_in_flight)
@@ -734,6 +963,33 @@ TEST_F(output, unbind_unmaps)
 	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
 	ASSERT_EQ(0, dut_unbind(&b->dut));
 	EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
+}
+
+static int poll_buffer(void *arg)
+{
+	struct pollfd pfd = {
+		.fd = ((struct bufs *)arg)->dut.fd,
+		.events = POLLOUT,
+	};
+
+	return poll(&pfd, 1, -1) == 1 ? pfd.revents : -1;
+}
+
+/* From then on all that can be called says so. */
+TEST_F(output, unbind_wakes_poll)
+{
+	struct bufs *b = &self->o.b;
+	uint32_t data[16] = { };
+	struct sleeper s;
+
+	ASSERT_TRUE(sleeper_start(&s, poll_buffer, b));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(POLLERR | POLLHUP, s.ret);
+	test_err_attach(ENODEV, b->dut.fd, b->blk[0].fd);
+	test_err_detach(ENODEV, b->dut.fd, b->blk[0].fd);
+	EXPECT_ERRNO(ENODEV, enqueue(b, 0));
+	EXPECT_ERRNO(ENODEV, write(b->dut.fd, data, sizeof(data)));
 }
 
 TEST_F(output, unbind_wakes_an_enqueue_behind_a_writer)
@@ -856,9 +1112,14 @@ TEST_F(output_owner, leaves_in_flight_what_is)
 	fence = export_fence(_metadata, &o->b, 0);
 	owner_end(_metadata, self, variant);
 	EXPECT_EQ(0, fence_status(fence));
+	if (block_alive(&o->b.blk[0]))
+		EXPECT_EQ(1, block_attachments(&o->b.blk[0], NULL, 0));
 	ASSERT_EQ(0, dut_stall(&o->b.dut, 0));
 	EXPECT_EQ(1, fence_wait(fence, WAIT_MS));
 	expect_sent(_metadata, o, SIZE, 0);
+	if (block_alive(&o->b.blk[0]))
+		EXPECT_TRUE(wait_until(!block_attachments(&o->b.blk[0], NULL, 0),
+				       WAIT_MS));
 	close(fence);
 	test_cmd_attach(o->b.dut.fd, o->b.blk[1].fd);
 	expect_output_works(_metadata, o, 1);
@@ -931,6 +1192,14 @@ static void expect_periods(struct __test_metadata *_metadata,
 	EXPECT_GE(whole, sent_jumps(o));
 	if (o->b.dut.faults)
 		EXPECT_EQ(whole * period, sent_bytes(o));
+}
+
+/* The same for one that waits for the enable */
+static void start_cyclic_queued(struct __test_metadata *_metadata,
+				struct output *o)
+{
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	EXPECT_TRUE(is_going_out(o));
 }
 
 /* Nothing at all goes out. */
@@ -1163,6 +1432,214 @@ TEST_F(cyclic, second_one_is_nothing_for_the_kernel_log)
 	close(kmsg);
 }
 
+/* Nobody knows when it would signal. */
+TEST_F(cyclic, publishes_no_fence)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fence;
+
+	fill(o, 0);
+	ASSERT_EQ(0, enqueue_cyclic(b, 0));
+	EXPECT_TRUE(is_idle(b, 0, 0));
+	start_cyclic_queued(_metadata, o);
+	EXPECT_TRUE(is_idle(b, 0, 0));
+	fence = export_fence(_metadata, b, 0);
+	EXPECT_EQ(1, fence_status(fence));
+	close(fence);
+	expect_replaced(_metadata, o, 1);
+}
+
+static void expect_bytes_are_checked(struct __test_metadata *_metadata,
+				     const struct bufs *b)
+{
+	const __u64 bad[] = { 0, SIZE - 1, SIZE + b->dut.align, (1ull << 32) + SIZE };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->blk[0].fd, bad[i],
+						       IIO_BUFFER_DMABUF_CYCLIC));
+}
+
+TEST_F(cyclic, bytes_used_is_checked)
+{
+	struct bufs *b = &self->o.b;
+	unsigned int i;
+
+	expect_bytes_are_checked(_metadata, b);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_bytes_are_checked(_metadata, b);
+	for (i = 2; i < 32; i++)
+		EXPECT_ERRNO(EINVAL, iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE,
+						       IIO_BUFFER_DMABUF_CYCLIC |
+						       1u << i));
+	/* None of these is the one cyclic transfer that there can be. */
+	start_cyclic(_metadata, &self->o, 1);
+}
+
+TEST_F(cyclic, among_others_keeps_its_place)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	long long sent;
+
+	fill_all(o);
+	o->count -= WORDS;
+	ASSERT_EQ(0, enqueue(b, 0));
+	ASSERT_EQ(0, enqueue_cyclic(b, 1));
+	ASSERT_EQ(0, enqueue(b, 2));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(is_idle(b, 2, WAIT_MS));
+	EXPECT_TRUE(is_quiet(o));
+	sent = sent_bytes(o) / SIZE;
+	EXPECT_LE(3, sent);
+	expect_sent(_metadata, o, sent * SIZE, sent - 3);
+}
+
+/* What is not queued any more is not the one that there can be. */
+TEST_F(cyclic, detach_of_a_queued_one_makes_room)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	fill(o, 1);
+	ASSERT_EQ(0, enqueue_cyclic(b, 0));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, enqueue_cyclic(b, 1));
+	start_cyclic_queued(_metadata, o);
+	expect_replaced(_metadata, o, 2);
+}
+
+TEST_F(cyclic, close_makes_room_for_the_next_opener)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	fill(o, 1);
+	ASSERT_EQ(0, enqueue_cyclic(b, 0));
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	attach_all(_metadata, b);
+	ASSERT_EQ(0, enqueue_cyclic(b, 1));
+	start_cyclic_queued(_metadata, o);
+	expect_replaced(_metadata, o, 0);
+}
+
+TEST_F(cyclic, refused_at_enable_makes_room)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, enqueue_cyclic(b, 0));
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	dut_enable(&b->dut);
+	EXPECT_EQ(0, fault_get("refuse_prep"));
+	EXPECT_TRUE(is_quiet(o));
+	fill(o, 1);
+	start_cyclic(_metadata, o, 1);
+	expect_replaced(_metadata, o, 0);
+}
+
+TEST_F(cyclic, failed_enable_leaves_it_queued)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, enqueue_cyclic(b, 0));
+	ASSERT_EQ(0, adc_set("fail_start", 1));
+	EXPECT_EQ(-EIO, dut_enable(&b->dut));
+	EXPECT_TRUE(is_quiet(o));
+	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
+	EXPECT_ERRNO(EBUSY, enqueue_cyclic(b, 1));
+
+	begin_count(_metadata, o);
+	fill(o, 0);
+	start_cyclic_queued(_metadata, o);
+	expect_replaced(_metadata, o, 1);
+}
+
+TEST_F(cyclic, that_cannot_be_stopped_goes_on)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	fill(o, 0);
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	EXPECT_TRUE(is_going_out(o));
+	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
+	EXPECT_ERRNO(EBUSY, enqueue_cyclic(b, 1));
+
+	/* As at any time */
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_TRUE(is_going_out(o));
+	expect_replaced(_metadata, o, 1);
+}
+
+TEST_F(cyclic, detach_stops_what_could_not_be_stopped)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	start_cyclic(_metadata, o, 0);
+	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	EXPECT_TRUE(is_going_out(o));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	EXPECT_TRUE(is_quiet(o));
+	if (block_alive(&b->blk[0]))
+		EXPECT_TRUE(wait_until(!block_attachments(&b->blk[0], NULL, 0),
+				       WAIT_MS));
+	begin_count(_metadata, o);
+	fill(o, 1);
+	start_cyclic(_metadata, o, 1);
+	expect_replaced(_metadata, o, 2);
+}
+
+/* The first ENQUEUE of this kind makes what it takes anew, and so does the next of the other. */
+TEST_F_TIMEOUT(cyclic, every_failure_of_enqueue_is_clean, 120)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	int fd = fail_nth_open(), n, ret, err;
+	bool failed = true;
+
+	if (fd < 0)
+		SKIP(return, "no CONFIG_FAILSLAB");
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (n = 1; failed && n < MAX_FAIL_NTH; n++) {
+		ASSERT_TRUE(fail_nth_arm(fd, n));
+		ret = enqueue_cyclic(b, 0);
+		err = errno;
+		failed = fail_nth_disarm(fd);
+		if (ret) {
+			EXPECT_TRUE(err == ENOMEM || err == EFAULT);
+			EXPECT_EQ(0, enqueue_cyclic(b, 1));
+		}
+		ASSERT_EQ(0, dut_disable(&b->dut));
+		ASSERT_EQ(0, dut_enable(&b->dut));
+		expect_output_works(_metadata, o, 0);
+	}
+	close(fd);
+	printf("# %d allocations made to fail\n", n - 2);
+	EXPECT_LT(2, n);
+	EXPECT_GT(MAX_FAIL_NTH, n);
+}
+
 TEST_F(cyclic, refused_one_does_not_replace_it)
 {
 	struct output *o = &self->o;
@@ -1243,6 +1720,35 @@ TEST_F(cyclic, is_replaced_after_detach)
 	EXPECT_TRUE(wait_until(!block_alive(&b->blk[0]), WAIT_MS));
 }
 
+/* ... be it by another cyclic one, which there can be then. */
+TEST_F(cyclic, is_replaced_by_a_cyclic_one_after_detach)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	long long before;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	/* The same words in both, as if it were the same block */
+	fill(o, 0);
+	o->count = 0;
+	fill(o, 1);
+	start_cyclic(_metadata, o, 0);
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	block_free(&b->blk[0]);
+	ASSERT_EQ(0, enqueue_cyclic(b, 1));
+	EXPECT_TRUE(wait_until(!block_alive(&b->blk[0]), WAIT_MS));
+	EXPECT_TRUE(is_going_out(o));
+	EXPECT_ERRNO(EBUSY, enqueue_cyclic(b, 2));
+	expect_replaced(_metadata, o, 2);
+
+	/* There is room for the next. */
+	before = sent_bytes(o);
+	ASSERT_EQ(0, enqueue_cyclic(b, 3));
+	EXPECT_TRUE(wait_until(sent_bytes(o) > before + 3 * SIZE, WAIT_MS));
+}
+
 TEST_F(cyclic, goes_on_after_close)
 {
 	struct output *o = &self->o;
@@ -1318,6 +1824,211 @@ TEST_F(output_owner, leaves_cyclic_what_is)
 	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
 }
 
+/* As it is with DMABUFs, but for write() the buffer has to be enabled anew. */
+TEST_F(output_owner, leaves_a_buffer_for_write)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	uint32_t data[WORDS];
+	unsigned int i;
+
+	ASSERT_EQ(0, dut_set_block_bytes(&b->dut, SIZE / 2));
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	owner_start(_metadata, self, true, 0);
+	owner_end(_metadata, self, variant);
+	EXPECT_ERRNO(EBUSY, write(b->dut.fd, data, sizeof(data)));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_TRUE(is_idle(b, 0, WAIT_MS));
+
+	begin_count(_metadata, o);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < WORDS; i++)
+		data[i] = o->count++;
+	ASSERT_EQ(SIZE, write(b->dut.fd, data, sizeof(data)));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(output, attach_without_vectors_is_eperm)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	uint32_t data[WORDS];
+	char engine[64];
+	unsigned int i;
+
+	if (!modules_exist())
+		SKIP(return, "adc_dummy is no module, or not to be found");
+
+	dut_close_fd(&b->dut);
+	modules_engine(engine, sizeof(engine));
+	ASSERT_TRUE(modules_reload(&b->dut, engine, "vec=N"));
+	dut_scan_all(&b->dut);
+	next_opens(_metadata, b);
+	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
+	begin_count(_metadata, o);
+	EXPECT_EQ(0, dut_set_block_bytes(&b->dut, SIZE / 2));
+	EXPECT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < WORDS; i++)
+		data[i] = o->count++;
+	EXPECT_EQ(SIZE, write(b->dut.fd, data, sizeof(data)));
+	expect_sent(_metadata, o, SIZE, 0);
+	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
+	dut_close_fd(&b->dut);
+	ASSERT_TRUE(modules_reload(&b->dut, engine, ""));
+	dut_scan_all(&b->dut);
+}
+
+/* --------------------------------------------------------- output, its reports */
+
+FIXTURE(output_report) {
+	struct output o;
+};
+
+static int enqueue_report(const struct bufs *b, int i, __u32 flags)
+{
+	return iio_enqueue_flags(b->dut.fd, b->blk[i].fd, SIZE,
+				 IIO_BUFFER_DMABUF_REPORT | flags);
+}
+
+FIXTURE_SETUP(output_report)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	dac_setup(_metadata, o);
+	attach_all(_metadata, b);
+	if (enqueue_report(b, 0, 0))
+		SKIP_SETUP("kernel without reports of transfers");
+
+	/* As it was: nothing queued, nothing counted */
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	attach_all(_metadata, b);
+}
+
+FIXTURE_TEARDOWN(output_report)
+{
+	dac_teardown(_metadata, &self->o);
+}
+
+static bool has_report(const struct bufs *b, int ms)
+{
+	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN | POLLOUT };
+
+	return poll(&pfd, 1, ms) == 1 && pfd.revents == POLLIN;
+}
+
+static void expect_report(struct __test_metadata *_metadata,
+			  const struct bufs *b, int i, unsigned int seqno,
+			  int error, size_t bytes)
+{
+	struct iio_dmabuf_report report = { };
+
+	ASSERT_TRUE(has_report(b, WAIT_MS));
+	ASSERT_EQ(sizeof(report), read(b->dut.fd, &report, sizeof(report)));
+	EXPECT_EQ(b->blk[i].fd, report.fd);
+	EXPECT_EQ(seqno, report.seqno);
+	EXPECT_EQ(error, report.error);
+	EXPECT_EQ(bytes, report.bytes_used);
+}
+
+TEST_F(output_report, tells_block_bytes_and_number)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+	uint32_t data[16] = { };
+	int i;
+
+	fill_all(o);
+	for (i = 0; i < NUM_BLOCKS; i++)
+		ASSERT_EQ(0, enqueue_report(b, i, 0));
+	EXPECT_FALSE(has_report(b, QUIET_MS));
+	EXPECT_ERRNO(EBUSY, write(b->dut.fd, data, sizeof(data)));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		expect_report(_metadata, b, i, i + 1, 0, SIZE);
+	EXPECT_FALSE(has_report(b, QUIET_MS));
+	expect_sent(_metadata, o, NUM_BLOCKS * SIZE, 0);
+}
+
+TEST_F(output_report, of_an_aborted_transfer_is_ecanceled)
+{
+	struct bufs *b = &self->o.b;
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0, 0));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	expect_report(_metadata, b, 0, 1, -ECANCELED, 0);
+}
+
+TEST_F(output_report, of_a_failed_transfer_is_eio)
+{
+	struct bufs *b = &self->o.b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, fault_set("fail", 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0, 0));
+	ASSERT_EQ(0, enqueue_report(b, 1, 0));
+	expect_report(_metadata, b, 0, 1, -EIO, 0);
+	expect_report(_metadata, b, 1, 2, 0, SIZE);
+}
+
+/* That of a cyclic one, which has no fence, is the only word of its end. */
+TEST_F(output_report, of_a_cyclic_one_comes_when_it_was_replaced)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	cyclic_probe(_metadata, o);
+	slow_down(_metadata, o);
+	begin_count(_metadata, o);
+	fill(o, 0);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0, IIO_BUFFER_DMABUF_CYCLIC));
+	EXPECT_TRUE(is_going_out(o));
+	EXPECT_FALSE(has_report(b, QUIET_MS));
+	EXPECT_ERRNO(EBUSY, enqueue_report(b, 0, 0));
+	expect_replaced(_metadata, o, 1);
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+	EXPECT_FALSE(has_report(b, 0));
+}
+
+TEST_F(output_report, of_a_cyclic_one_is_ecanceled_by_a_disable)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	cyclic_probe(_metadata, o);
+	slow_down(_metadata, o);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0, IIO_BUFFER_DMABUF_CYCLIC));
+	EXPECT_TRUE(is_going_out(o));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	expect_report(_metadata, b, 0, 1, -ECANCELED, 0);
+	EXPECT_FALSE(has_report(b, QUIET_MS));
+}
+
+/* The one that is refused, as there is another, gets none. */
+TEST_F(output_report, of_a_second_cyclic_one_there_is_none)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	cyclic_probe(_metadata, o);
+	ASSERT_EQ(0, enqueue_report(b, 0, IIO_BUFFER_DMABUF_CYCLIC));
+	EXPECT_ERRNO(EBUSY, enqueue_report(b, 1, IIO_BUFFER_DMABUF_CYCLIC));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	EXPECT_FALSE(has_report(b, QUIET_MS));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 1, 0));
+	expect_report(_metadata, b, 1, 2, 0, SIZE);
+}
+
 /* ------------------------------------------------------------------ write */
 
 FIXTURE(write) {
@@ -1385,6 +2096,51 @@ TEST_F(write, every_word_once)
 	expect_sent(_metadata, o, n * SIZE, 0);
 }
 
+TEST_F(write, takes_whole_scans)
+{
+	struct output *o = &self->o;
+	const size_t scan = o->b.dut.scan_bytes;
+
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	count_on(self);
+	EXPECT_ERRNO(EINVAL, write(o->b.dut.fd, self->data, scan - 1));
+	EXPECT_EQ(scan, write(o->b.dut.fd, self->data, scan + scan / 2));
+	EXPECT_EQ(SIZE - scan, write(o->b.dut.fd, (char *)self->data + scan,
+				     SIZE - scan));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(write, of_a_bad_pointer_is_efault)
+{
+	struct output *o = &self->o;
+	void *bad;
+
+	bad = mmap(NULL, SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_TRUE(bad != MAP_FAILED);
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	EXPECT_ERRNO(EFAULT, write(o->b.dut.fd, bad, SIZE));
+	munmap(bad, SIZE);
+	EXPECT_EQ(0, sent_bytes(o));
+	count_on(self);
+	ASSERT_EQ(SIZE, write_all(self));
+	expect_sent(_metadata, o, SIZE, 0);
+}
+
+TEST_F(write, polls_writable_when_there_is_room)
+{
+	struct output *o = &self->o;
+	struct pollfd pfd = { .fd = o->b.dut.fd, .events = POLLOUT };
+
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 1));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	EXPECT_EQ(1, poll(&pfd, 1, 0));
+	ASSERT_EQ(SIZE, write_all(self));
+	EXPECT_EQ(0, poll(&pfd, 1, QUIET_MS));
+	ASSERT_EQ(0, dut_stall(&o->b.dut, 0));
+	EXPECT_EQ(1, poll(&pfd, 1, WAIT_MS));
+	EXPECT_EQ(POLLOUT, pfd.revents);
+}
+
 TEST_F(write, works_at_every_enable)
 {
 	int n;
@@ -1422,10 +2178,6 @@ TEST_F(write, is_eagain_with_nonblock)
 	count_on(self);
 	ASSERT_EQ(SIZE, write_all(self));
 	EXPECT_ERRNO(EAGAIN, write_all(self));
-}
-
-static void do_nothing(int sig)
-{
 }
 
 static int write_twice_as_much(void *arg)
@@ -1473,6 +2225,8 @@ TEST_F(write, of_a_transfer_that_fails_is_eio)
 	}
 	EXPECT_EQ(-1, ret);
 	EXPECT_EQ(EIO, errno);
+	/* Once */
+	EXPECT_EQ(SIZE, write_all(self));
 }
 
 /* Both blocks are still of use; one call may have said what has gone wrong. */
@@ -1599,6 +2353,105 @@ TEST_F(write, works_after_close)
 	expect_write_works(_metadata, self);
 }
 
+/*
+ * A scan whose size is no power of two: neither half the buffer nor what the engine can
+ * transfer is a multiple of it.
+ */
+FIXTURE(write_scan) {
+	struct output o;
+	unsigned int scan;
+	uint32_t data[WORDS];
+};
+
+static int leave_last_channel(const struct iio_dut *dut)
+{
+	char attr[128];
+
+	snprintf(attr, sizeof(attr), "buffer0/%s",
+		 dut->channel[dut->num_channels - 1]);
+
+	return dut_attr_write(dut, attr, "0");
+}
+
+FIXTURE_SETUP(write_scan)
+{
+	struct iio_dut *dut = &self->o.b.dut;
+
+	dac_setup(_metadata, &self->o);
+	if (!dut->faults)
+		SKIP_SETUP(NO_FAULTS);
+	if (dut->num_channels < 4 || dut->align < 2)
+		SKIP_SETUP("%s has %u channels, and takes multiples of %u bytes",
+			   output_name(), dut->num_channels, dut->align);
+	ASSERT_EQ(0, leave_last_channel(dut));
+	self->scan = dut->scan_bytes / dut->num_channels * (dut->num_channels - 1);
+}
+
+FIXTURE_TEARDOWN(write_scan)
+{
+	dac_teardown(_metadata, &self->o);
+}
+
+/* Blocks are whole scans, and what the engine can do: none of a word is lost in between. */
+TEST_F(write_scan, every_word_once)
+{
+	struct output *o = &self->o;
+	const size_t size = 1024 * self->scan;
+	long long sent;
+	unsigned int i;
+
+	ASSERT_GE(sizeof(self->data), size);
+	for (i = 0; i < size / sizeof(self->data[0]); i++)
+		self->data[i] = o->count++;
+	ASSERT_EQ(0, dut_attr_write(&o->b.dut, "buffer0/length", "100"));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	ASSERT_EQ(size, write(o->b.dut.fd, self->data, size));
+	EXPECT_TRUE(wait_until(sent_bytes(o) + 50 * self->scan > size, WAIT_MS));
+	usleep(1000 * QUIET_MS);
+	sent = sent_bytes(o);
+	EXPECT_EQ(0, sent % self->scan);
+	EXPECT_EQ(0, sent % o->b.dut.align);
+	EXPECT_EQ(0, sent_jumps(o));
+}
+
+TEST_F(write_scan, less_than_the_engine_can_do_is_einval_at_enable)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	ASSERT_EQ(0, dut_attr_write(&b->dut, "buffer0/length", "2"));
+	EXPECT_EQ(-EINVAL, dut_enable(&b->dut));
+	EXPECT_FALSE(dut_enabled(&b->dut));
+
+	/* The length is one of write(), and means nothing to DMABUFs. */
+	expect_enable_works(_metadata, o, 0);
+}
+
+static int write_data(void *arg)
+{
+	FIXTURE_DATA(write_scan) *self = arg;
+
+	return write(self->o.b.dut.fd, self->data, sizeof(self->data));
+}
+
+/* The blocks are those of an earlier enable, and what goes into them is of another size now. */
+TEST_F(write_scan, comes_back_after_an_enable_that_was_refused)
+{
+	struct iio_dut *dut = &self->o.b.dut;
+	struct sleeper s;
+
+	dut_scan_enable(dut);
+	ASSERT_EQ(0, dut_set_block_bytes(dut, sizeof(self->data) / 2));
+	ASSERT_EQ(0, dut_enable(dut));
+	ASSERT_EQ(0, dut_disable(dut));
+	ASSERT_EQ(0, leave_last_channel(dut));
+	ASSERT_EQ(0, dut_attr_write(dut, "buffer0/length", "2"));
+	EXPECT_EQ(-EINVAL, dut_enable(dut));
+	dut_nonblock(dut, true);
+	sleeper_start(&s, write_data, self);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+}
+
 /* ------------------------------------------------------------------ relay */
 
 /* From the ADC to the DAC: the same dma-bufs for both, and nobody looks into them */
@@ -1686,6 +2539,115 @@ TEST_F(relay, output_does_not_wait_for_a_queued_input)
 	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
 	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
 	EXPECT_GT(AT_ONCE_MS, now_ms() - start);
+}
+
+TEST_F(relay, input_does_not_wait_for_a_queued_output)
+{
+	struct bufs *b = &self->o.b;
+	uint64_t start = now_ms();
+
+	ASSERT_EQ(0, dut_enable(&self->adc));
+	ASSERT_EQ(0, enqueue(b, 0));
+	test_err_enqueue(EBUSY, self->adc.fd, b->blk[0].fd, SIZE);
+	EXPECT_GT(AT_ONCE_MS, now_ms() - start);
+}
+
+static int enable_input(void *arg)
+{
+	return dut_enable(arg);
+}
+
+static int unbind_input(void *arg)
+{
+	return dut_unbind(arg);
+}
+
+struct attach_call {
+	int fd;
+	int dmabuf;
+};
+
+static int attach_to(void *arg)
+{
+	const struct attach_call *call = arg;
+
+	return iio_attach(call->fd, call->dmabuf);
+}
+
+/* Nor for one that has begun, when it is queued again as the ADC fails to start */
+TEST_F(relay, output_does_not_wait_for_an_input_that_failed_to_start)
+{
+	struct bufs *b = &self->o.b;
+	struct sleeper start, wait;
+
+	if (!self->adc.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, adc_set("slow_start_ms", 1000));
+	ASSERT_EQ(0, adc_set("fail_start", 1));
+	ASSERT_EQ(0, dut_stall(&self->adc, 1));
+	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
+	ASSERT_TRUE(sleeper_start(&start, enable_input, &self->adc));
+	sleeper_start(&wait, enqueue_first, b);
+	ASSERT_TRUE(sleeper_join(&start, WAIT_MS));
+	EXPECT_EQ(-EIO, start.ret);
+	EXPECT_TRUE(wait_until(wait.done, AT_ONCE_MS));
+	ASSERT_TRUE(sleeper_join(&wait, 2 * WAIT_MS));
+	EXPECT_EQ(-1, wait.ret);
+	EXPECT_EQ(EBUSY, wait.err);
+}
+
+/*
+ * To unmap takes a lock that others may have. The removal waits for that, and nobody for
+ * the removal.
+ */
+TEST_F(relay, unbind_waits_for_a_lock_and_nobody_for_unbind)
+{
+	struct output *o = &self->o;
+	struct sleeper attach, removal, other;
+	struct attach_call call = { .fd = o->b.dut.fd };
+	struct block m, n;
+	int dev;
+
+	if (!merged_exists())
+		SKIP(return, "no exporter that is slow on request (dmabuf_merged.ko)");
+	dev = open(self->adc.node, O_RDWR | O_CLOEXEC);
+	ASSERT_GE(dev, 0);
+	ASSERT_EQ(0, merged_set("shared_resv", 1));
+	ASSERT_EQ(0, block_wrap(&m, merged_alloc(SIZE), SIZE));
+	ASSERT_EQ(0, block_wrap(&n, merged_alloc(SIZE), SIZE));
+	test_cmd_attach(self->adc.fd, n.fd);
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", 2 * WAIT_MS));
+	call.dmabuf = m.fd;
+	ASSERT_TRUE(sleeper_start(&attach, attach_to, &call));
+	ASSERT_TRUE(sleeper_start(&removal, unbind_input, &self->adc));
+	EXPECT_TRUE(wait_until(dut_gone(&self->adc), AT_ONCE_MS));
+	sleeper_start(&other, get_fd, &dev);
+	EXPECT_TRUE(wait_until(other.done, AT_ONCE_MS));
+	test_err_enqueue(ENODEV, self->adc.fd, n.fd, SIZE);
+	test_err_detach(ENODEV, self->adc.fd, n.fd);
+	EXPECT_FALSE(removal.done);
+	EXPECT_FALSE(attach.done);
+
+	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
+	ASSERT_TRUE(sleeper_join(&other, WAIT_MS));
+	EXPECT_EQ(-1, other.ret);
+	EXPECT_EQ(ENODEV, other.err);
+	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	EXPECT_EQ(0, removal.ret);
+	ASSERT_TRUE(sleeper_join(&attach, WAIT_MS));
+	EXPECT_EQ(0, attach.ret);
+	if (block_alive(&n))
+		EXPECT_EQ(0, block_attachments(&n, NULL, 0));
+	close(dev);
+	dut_close_fd(&self->adc);
+	block_free(&m);
+	block_free(&n);
+	ASSERT_TRUE(dut_rebind(&self->adc));
+	ASSERT_EQ(0, dut_enable(&o->b.dut));
+	expect_output_works(_metadata, o, 0);
 }
 
 TEST_F(relay, unbind_of_the_adc_wakes_the_output)

@@ -245,6 +245,24 @@ TEST_F(report, goes_with_a_detach)
 	expect_nothing(_metadata, b);
 }
 
+TEST_F(report, of_a_transfer_that_goes_on_after_a_detach_there_is_none)
+{
+	struct bufs *b = &self->b;
+
+	if (!b->dut.stall)
+		SKIP(return, "%s cannot hold transfers back", dut_name());
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	expect_nothing(_metadata, b);
+	ASSERT_EQ(0, enqueue_report(b, 1));
+	expect_report(_metadata, b, 1, 2, 0, SIZE);
+}
+
 TEST_F(report, is_not_for_the_next_opener)
 {
 	struct bufs *b = &self->b;
@@ -302,6 +320,27 @@ TEST_F(report, is_waited_for)
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(sizeof(struct iio_dmabuf_report), s.ret);
+}
+
+static void do_nothing(int sig)
+{
+}
+
+TEST_F(report, signal_ends_the_wait_and_nothing_is_lost)
+{
+	struct sigaction action = { .sa_handler = do_nothing };
+	struct bufs *b = &self->b;
+	struct sleeper s;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(sleeper_start(&s, read_report, b));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EINTR, s.err);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
 }
 
 #define NUM_READERS	4
@@ -378,6 +417,25 @@ TEST_F(report, wait_ends_with_the_last_detach)
 	ASSERT_TRUE(sleeper_start(&s, read_report, b));
 	for (i = 0; i < NUM_BLOCKS; i++)
 		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+}
+
+/* As long as the buffer is enabled it is one of DMABUFs, attached or not. */
+TEST_F(report, wait_ends_with_the_disable)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+	int i;
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+	ASSERT_TRUE(sleeper_start(&s, read_report, b));
+	for (i = 0; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	EXPECT_FALSE(wait_until(s.done, QUIET_MS));
+	ASSERT_EQ(0, dut_disable(&b->dut));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(0, s.ret);
 }

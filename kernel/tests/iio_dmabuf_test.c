@@ -1476,11 +1476,25 @@ static int attach_n(void *arg)
 	return iio_attach(self->bufs.dut.fd, self->n.fd);
 }
 
+static int detach_n(void *arg)
+{
+	const FIXTURE_DATA(locked) *self = arg;
+
+	return iio_detach(self->bufs.dut.fd, self->n.fd);
+}
+
 static int enqueue_n(void *arg)
 {
 	const FIXTURE_DATA(locked) *self = arg;
 
 	return iio_enqueue(self->bufs.dut.fd, self->n.fd, SIZE);
+}
+
+static int unbind(void *arg)
+{
+	const struct bufs *b = arg;
+
+	return dut_unbind(&b->dut);
 }
 
 /* From here on the lock is taken. Who ignores O_NONBLOCK is late, and does not hang. */
@@ -1584,6 +1598,53 @@ TEST_F(locked, enqueue_waits)
 	ASSERT_EQ(0, dut_enable(&self->bufs.dut));
 	ASSERT_TRUE(block_wait(&self->n, WAIT_MS));
 	expect_both_work(_metadata, self);
+}
+
+/* ... with all of it done but the unmapping. */
+TEST_F(locked, detach_waits)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	take_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_start(&s, detach_n, self));
+	test_err_detach(EPERM, b->dut.fd, self->n.fd);
+	test_err_enqueue(EPERM, b->dut.fd, self->n.fd, SIZE);
+	leave_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	if (block_alive(&self->n))
+		EXPECT_EQ(0, block_attachments(&self->n, NULL, 0));
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	expect_both_work(_metadata, self);
+}
+
+/* The removal cannot end this wait, but ENQUEUE must not get in any more. */
+TEST_F(locked, enqueue_waits_and_the_device_goes)
+{
+	struct bufs *b = &self->bufs;
+	struct sleeper enqueue, removal;
+
+	if (!b->dut.stall)
+		SKIP(return, "no driver that we may unbind");
+
+	test_cmd_attach(b->dut.fd, self->n.fd);
+	take_lock(_metadata, self);
+	ASSERT_TRUE(sleeper_start(&enqueue, enqueue_n, self));
+	ASSERT_TRUE(sleeper_start(&removal, unbind, b));
+	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
+	ASSERT_TRUE(sleeper_join(&enqueue, WAIT_MS));
+	EXPECT_EQ(-1, enqueue.ret);
+	EXPECT_EQ(ENODEV, enqueue.err);
+	ASSERT_TRUE(sleeper_join(&self->mapper, WAIT_MS));
+	self->mapper.fn = NULL;
+	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	EXPECT_EQ(0, removal.ret);
+	EXPECT_TRUE(block_wait(&self->n, 0));
+	dut_close_fd(&b->dut);
+	ASSERT_TRUE(dut_rebind(&b->dut));
+	dut_scan_all(&b->dut);
 }
 
 /* @fn waits for the lock, and a signal ends the wait. */

@@ -80,6 +80,22 @@ static inline int unbind_device(void *arg)
 	return dut_unbind(&b->dut);
 }
 
+/* Of an open /dev/iio:deviceX */
+static inline int get_fd(void *arg)
+{
+	int fd = 0;
+
+	return ioctl(*(int *)arg, IIO_BUFFER_GET_FD_IOCTL, &fd);
+}
+
+/* The removal of the device has come so far that it wakes up who waits for the buffer. */
+static inline bool dut_gone(const struct iio_dut *dut)
+{
+	struct pollfd pfd = { .fd = dut->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1 && pfd.revents == (POLLERR | POLLHUP);
+}
+
 /* -------------------------------------------------------------- modules */
 
 static inline const char *module_dir(void)

@@ -228,6 +228,7 @@ static inline int adc_set(const char *name, unsigned int val)
 static inline void adc_reset(void)
 {
 	adc_set("fail_start", 0);
+	adc_set("slow_start_ms", 0);
 	adc_set("slow_flush_ms", 0);
 }
 
