@@ -541,6 +541,40 @@ static void vecs_after_a_stop(struct dmac_test *t)
 	EXPECT(t, !dmaengine_desc_free(desc));
 }
 
+/* Interrupts are off until all of them have ended: there is one interrupt for them then. */
+static long issue_and_look_away(void *data)
+{
+	struct dmac_test *t = data;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	dma_async_issue_pending(t->chan);
+	mdelay(1);
+	local_irq_restore(flags);
+
+	return 0;
+}
+
+static void several_end_at_once(struct dmac_test *t)
+{
+	const struct piece pieces[] = { { 0, 0x1000 }, { 0x2000, 0x1000 }, { 0x4000, 0x1000 } };
+	struct dma_async_tx_descriptor *desc;
+	unsigned int i;
+
+	expect_nothing(t);
+	for (i = 0; i < ARRAY_SIZE(pieces); i++) {
+		desc = prep_list(t, &pieces[i], 1, DMA_DEV_TO_MEM);
+		if (!EXPECT(t, desc))
+			return;
+		submit(t, desc);
+	}
+
+	EXPECT(t, !work_on_cpu(0, issue_and_look_away, t));
+	for (i = 0; i < ARRAY_SIZE(pieces); i++)
+		EXPECT(t, wait_for_end(t));
+	EXPECT(t, atomic_read(&t->callbacks) == ARRAY_SIZE(pieces));
+}
+
 /* How far a transfer has come is not told, and the driver says so. */
 static void status_of_what_goes_on(struct dmac_test *t)
 {
@@ -1025,7 +1059,7 @@ static const struct test rx_tests[] = {
 	TEST(list_in_order), TEST(list_used_again), TEST(list_refused),
 	TEST(vecs_refused),
 	TEST(vecs_of_each_length), TEST(vecs_of_no_such_length),
-	TEST(vecs_after_a_stop), TEST(status_of_what_goes_on),
+	TEST(vecs_after_a_stop), TEST(several_end_at_once), TEST(status_of_what_goes_on),
 	TEST(cyclic_refused), TEST(cyclic_goes_round),
 	TEST(cyclic_without_callback), TEST(cyclic_of_one_short_period),
 	TEST(cyclic_terminated_before_its_callback),
