@@ -116,23 +116,14 @@ within() {
 # it, and lays a guest's file system into $root that loads these modules, which are in the
 # order in which they need each other. To be added: /test, a script.
 prepare_guest() {
-	local modules module parameter
-
 	root=$tmp/root
 	unpack bookworm "$tmp/guest" busybox-static
 	unpack_all bookworm "$tmp/qemu" qemu-system-x86=1:7.2+dfsg-7+deb12u18+b3
 	unpack trixie-backports "$tmp/guest" linux-binary-7.3.4+deb13-amd64=7.3.4-1~bpo13+1 \
 		linux-modules-7.3.4+deb13-amd64=7.3.4-1~bpo13+1
-	modules=$tmp/guest/usr/lib/modules/7.3.4+deb13-amd64
 	mkdir -p "$root"/{bin,dev,lib,modules,proc,sys,tmp}
 	cp "$tmp/guest/bin/busybox" "$root/bin"
-	for module; do
-		parameter=
-		[[ $module != *:* ]] || parameter=${module#*:}
-		module=${module%%:*}
-		find "$modules/kernel" -name "$module.ko.xz" -exec xz -dc {} + >"$root/modules/$module.ko"
-		printf '%s\n' "$module $parameter"
-	done >"$root/modules/order"
+	add_modules "$@"
 	cat >"$root/init" <<'END'
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
@@ -149,6 +140,20 @@ echo end of the test
 poweroff -f
 END
 	chmod 755 "$root/init"
+}
+
+# add_modules MODULE[:PARAMETER=VALUE]...: more of them, to be loaded after the others
+add_modules() {
+	local modules module parameter
+
+	modules=$tmp/guest/usr/lib/modules/7.3.4+deb13-amd64
+	for module; do
+		parameter=
+		[[ $module != *:* ]] || parameter=${module#*:}
+		module=${module%%:*}
+		find "$modules/kernel" -name "$module.ko.xz" -exec xz -dc {} + >"$root/modules/$module.ko"
+		printf '%s\n' "$module $parameter"
+	done >>"$root/modules/order"
 }
 
 # add_python: lays Debian's Python into the guest, and a module "buffers" with the ioctls of
@@ -202,12 +207,146 @@ def pending(sync_file):
 END
 }
 
+# add_io_uring: lays a Python module "uring" with what io_uring needs into a guest with Python.
+add_io_uring() {
+	cat >"$root/usr/lib/python3.11/uring.py" <<'END'
+import ctypes, mmap, struct, time
+
+CANCEL, READ, WRITE = 14, 22, 23
+syscall = ctypes.CDLL(None).syscall
+
+class Ring:
+    """an io_uring for one request after the other"""
+    def __init__(self):
+        parameters = ctypes.create_string_buffer(120)
+        self.fd = syscall(425, 8, parameters)
+        self.sq = struct.unpack_from('10I', parameters, 40)
+        self.cq = struct.unpack_from('10I', parameters, 80)
+        self.ring = mmap.mmap(self.fd, max(self.sq[6] + 8 * 4, self.cq[5] + 16 * 16))
+        self.requests = mmap.mmap(self.fd, 8 * 64, offset=0x10000000)
+
+    def get(self, offset):
+        return struct.unpack_from('I', self.ring, offset)[0]
+
+    def submit(self, name, operation, fd, address=0, length=0, flags=0, operation_flags=0):
+        """name: a number, which comes back with the result, and which CANCEL has as its address"""
+        tail = self.get(self.sq[1])
+        slot = tail & 7
+        offset = 0 if operation == CANCEL else 2 ** 64 - 1
+        struct.pack_into('<BBHiQQIIQ24x', self.requests, slot * 64,
+                         operation, flags, 0, fd, offset, address, length, operation_flags, name)
+        struct.pack_into('I', self.ring, self.sq[6] + slot * 4, slot)
+        struct.pack_into('I', self.ring, self.sq[1], tail + 1)
+        if syscall(426, self.fd, 1, 0, 0, None, 0) != 1:
+            raise OSError('io_uring takes no request')
+
+    def results(self, seconds):
+        """what became of the requests after some time: a number, negative for an error, by name"""
+        time.sleep(seconds)
+        found = {}
+        while self.get(self.cq[0]) != self.get(self.cq[1]):
+            head = self.get(self.cq[0])
+            name, result = struct.unpack_from('<Qi', self.ring, self.cq[5] + (head & 15) * 16)
+            found[name] = result
+            struct.pack_into('I', self.ring, self.cq[0], head + 1)
+        return found
+END
+}
+
+# prepare_functionfs: a guest with Python that is a USB device, with a function in user space
+# that has two bulk endpoints, and its own host (the kernel's dummy_hcd). A Python module
+# "usb" has both ends. To be added: /test.py.
+prepare_functionfs() {
+	prepare_guest usb-common usbcore udc-core dummy_hcd configfs libcomposite usb_f_fs
+	add_python
+	cat >"$root/test" <<'END'
+mount -t configfs configfs /sys/kernel/config
+gadget=/sys/kernel/config/usb_gadget/gadget
+mkdir $gadget
+echo 0x1d6b >$gadget/idVendor
+echo 0x0104 >$gadget/idProduct
+mkdir $gadget/functions/ffs.bulk $gadget/configs/c.1 /tmp/ffs
+ln -s $gadget/functions/ffs.bulk $gadget/configs/c.1
+mount -t functionfs bulk /tmp/ffs
+python3 -u /test.py
+END
+	cat >"$root/usr/lib/python3.11/usb.py" <<'END'
+import ctypes, errno, fcntl, os, select, struct, threading
+
+FROM_HOST, TO_HOST = 0x02, 0x81
+ENABLE = 2
+
+def open_function(flags):
+    """the control endpoint, and those to and from the host"""
+    folder = '/tmp/ffs/'
+    control = os.open(folder + 'ep0', os.O_RDWR | os.O_NONBLOCK)
+    descriptors = b''
+    for size in 64, 512:
+        descriptors += struct.pack('<9B', 9, 4, 0, 0, 2, 0xff, 0, 0, 1)
+        for address in TO_HOST, FROM_HOST:
+            descriptors += struct.pack('<4BHB', 7, 5, address, 2, size, 0)
+    os.write(control, struct.pack('<5I', 3, 20 + len(descriptors), 3, 3, 3) + descriptors)
+    os.write(control, struct.pack('<4IH', 2, 20, 1, 1, 0x409) + b'x\0')
+    return [control] + [os.open(folder + name, os.O_RDWR | flags) for name in ('ep1', 'ep2')]
+
+def connect(control):
+    """connects the device; returns the function's events, of which the last one is ENABLE"""
+    with open('/sys/kernel/config/usb_gadget/gadget/UDC', 'w') as udc:
+        udc.write('dummy_udc.0')
+    events = []
+    while ENABLE not in events and select.select([control], [], [], 60)[0]:
+        events += os.read(control, 12 * 8)[8::12]
+    return events
+
+class Host:
+    """of the only device there, by usbfs"""
+    def __init__(self):
+        device = '/sys/bus/usb/devices/1-1/'
+        numbers = [int(open(device + name).read()) for name in ('busnum', 'devnum')]
+        self.fd = os.open('/dev/bus/usb/%03d/%03d' % tuple(numbers), os.O_RDWR)
+        fcntl.ioctl(self.fd, 0x8004550f, struct.pack('I', 0))
+
+    def transfer(self, endpoint, buffer, timeout):
+        """milliseconds; returns the number of bytes"""
+        return fcntl.ioctl(self.fd, 0xc0185502, bytearray(struct.pack(
+            'IIIxxxxQ', endpoint, len(buffer), timeout, ctypes.addressof(buffer))))
+
+    def send(self, data, timeout=10000):
+        return self.transfer(FROM_HOST, ctypes.create_string_buffer(data, len(data)), timeout)
+
+    def receive(self, size, timeout=10000):
+        buffer = ctypes.create_string_buffer(size)
+        length = self.transfer(TO_HOST, buffer, timeout)
+        return buffer.raw[:length]
+
+def attempt(function, *arguments):
+    try:
+        return function(*arguments)
+    except OSError as error:
+        return errno.errorcode[error.errno]
+
+class Meanwhile(threading.Thread):
+    """runs a function in a thread; end() returns what it returned"""
+    def __init__(self, *call):
+        super().__init__(daemon=True)
+        self.call = call
+        self.start()
+
+    def run(self):
+        self.result = attempt(*self.call)
+
+    def end(self):
+        self.join()
+        return self.result
+END
+}
+
 # prepare_pressure_sensor: a guest in which the kernel's own driver of an LPS22HB (two
 # channels of 24 and 16 bits) is bound to a register file of the kernel's i2c-stub. Any
 # reading is pressure 0x332211, temperature 0x5544. To be added: /test, a script.
 prepare_pressure_sensor() {
 	prepare_guest industrialio kfifo_buf industrialio-triggered-buffer iio-trig-sysfs st_sensors \
-		st_sensors_i2c st_pressure st_pressure_i2c i2c-stub:chip_addr=0x5d i2c-dev
+		st_sensors_i2c st_pressure st_pressure_i2c i2c-stub:chip_addr=0x5d,0x70 i2c-dev
 	cat >"$root/sensor" <<'END'
 # who it is; pressure, temperature; both are ready
 set -- 0x0f 0xb1 0x28 0x11 0x29 0x22 0x2a 0x33 0x2b 0x44 0x2c 0x55 0x27 0x03
