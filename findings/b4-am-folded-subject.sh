@@ -25,12 +25,6 @@ unpack_all sid "$tmp/b4-0.16" b4=0.16.0-1
 
 export HOME=$tmp GIT_CONFIG_NOSYSTEM=1
 
-# b4 ARGUMENT...: the b4 of $dir
-b4() {
-	PYTHONHOME=$dir/usr PYTHONPATH=$dir/usr/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 \
-		within "$dir" python3 "$dir/usr/bin/b4" --offline-mode "$@"
-}
-
 git config --global user.name Author
 git config --global user.email author@example.org
 mkdir "$tmp/git"

@@ -26,12 +26,6 @@ unpack_all sid "$tmp/b4-0.16" b4=0.16.0-1
 
 export HOME=$tmp GIT_CONFIG_NOSYSTEM=1
 
-# b4 ARGUMENT...: the b4 of $dir
-b4() {
-	PYTHONHOME=$dir/usr PYTHONPATH=$dir/usr/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 \
-		within "$dir" python3 "$dir/usr/bin/b4" --offline-mode --no-stdin "$@"
-}
-
 # function_of NAME old|new: the function for input or output, before the fix or after it
 function_of() {
 	printf 'static int enqueue_%s(struct state *st, struct block *block)\n{\n\tint ret;\n\n' "$1"
@@ -83,7 +77,7 @@ tagged() {
 
 for dir in "$tmp"/b4-*; do
 	git reset -q --hard sent
-	echo y | b4 trailers -u -m "$tmp/thread" -F "${first//[<>]/}" >"$tmp/said" 2>&1 ||
+	echo y | b4 --no-stdin trailers -u -m "$tmp/thread" -F "${first//[<>]/}" >"$tmp/said" 2>&1 ||
 		changed "${dir##*/}: trailers fails: $(cat "$tmp/said")"
 	seen=$(git log --format=%B HEAD~2.. | tagged)
 	case ${dir##*-} in
@@ -92,7 +86,7 @@ for dir in "$tmp"/b4-*; do
 	esac
 	[[ $seen == "$expected" ]] || changed "${dir##*/}: trailers tags '$seen': $(cat "$tmp/said")"
 
-	b4 am -m "$tmp/thread" -o "$tmp/am" "${first//[<>]/}" >"$tmp/said" 2>&1 ||
+	b4 --no-stdin am -m "$tmp/thread" -o "$tmp/am" "${first//[<>]/}" >"$tmp/said" 2>&1 ||
 		changed "${dir##*/}: am fails: $(cat "$tmp/said")"
 	seen=$(cat "$tmp/am/"*.mbx | tagged)
 	[[ $seen == "Unlock when an input block cannot be prepared" ]] || changed "${dir##*/}: am tags '$seen'"

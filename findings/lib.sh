@@ -112,6 +112,12 @@ within() {
 		"$dir/usr/bin/$program" "$@"
 }
 
+# b4 ARGUMENT...: the b4 that was unpacked into $dir
+b4() {
+	PYTHONHOME=$dir/usr PYTHONPATH=$dir/usr/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 \
+		within "$dir" python3 "$dir/usr/bin/b4" --offline-mode "$@"
+}
+
 # prepare_guest MODULE[:PARAMETER=VALUE]...: unpacks Debian's kernel 7.3.4 and a QEMU for
 # it, and lays a guest's file system into $root that loads these modules, which are in the
 # order in which they need each other. To be added: /test, a script.
