@@ -28,6 +28,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
@@ -82,6 +83,28 @@ static bool shared_resv;
 module_param(shared_resv, bool, 0644);
 MODULE_PARM_DESC(shared_resv, "New DMA-BUFs have one reservation object in common");
 
+static unsigned int claim_gib;
+
+static int claim_gib_set(const char *val, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(val, kp, 0, 16);
+}
+
+static const struct kernel_param_ops claim_gib_ops = {
+	.set = claim_gib_set,
+	.get = param_get_uint,
+};
+module_param_cb(claim_gib, &claim_gib_ops, &claim_gib, 0644);
+MODULE_PARM_DESC(claim_gib, "New DMA-BUFs say that they have so many GiB; only for importers that refuse them");
+
+/* What there is of the DMA-BUF, whatever it claims to be */
+static size_t dmabuf_merged_size(struct dma_buf *dmabuf)
+{
+	struct page *pages = dmabuf->priv;
+
+	return min(dmabuf->size, page_size(pages));
+}
+
 static struct sg_table *dmabuf_merged_alloc_table(struct dma_buf *dmabuf)
 {
 	struct page *pages = dmabuf->priv;
@@ -93,7 +116,8 @@ static struct sg_table *dmabuf_merged_alloc_table(struct dma_buf *dmabuf)
 	if (!sgt)
 		return NULL;
 
-	if (sg_alloc_table(sgt, dmabuf->size >> PAGE_SHIFT, GFP_KERNEL)) {
+	if (sg_alloc_table(sgt, dmabuf_merged_size(dmabuf) >> PAGE_SHIFT,
+			   GFP_KERNEL)) {
 		kfree(sgt);
 		return NULL;
 	}
@@ -132,9 +156,10 @@ static void dmabuf_merged_free_table(struct sg_table *sgt)
 static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir)
 {
-	size_t size = attach->dmabuf->size;
+	size_t left = attach->dmabuf->size;
 	struct scatterlist *sg;
 	struct sg_table *sgt;
+	dma_addr_t addr;
 	unsigned int i;
 	int ret;
 
@@ -162,16 +187,20 @@ static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 	}
 
 	if (READ_ONCE(short_table))
-		size -= PAGE_SIZE;
+		left -= PAGE_SIZE;
 
-	/* What iommu_dma_map_sg() leaves when it could merge all */
+	/*
+	 * What iommu_dma_map_sg() leaves when it could merge all. An entry cannot have the
+	 * length of what claims to be very large.
+	 */
+	addr = sg_dma_address(sgt->sgl) + READ_ONCE(shift) % PAGE_SIZE;
+	sgt->nents = DIV_ROUND_UP_ULL(left, SZ_1G);
 	for_each_sgtable_sg(sgt, sg, i) {
-		sg_dma_len(sg) = i ? 0 : size;
-		if (i)
-			sg_dma_address(sg) = DMA_MAPPING_ERROR;
+		sg_dma_len(sg) = min_t(size_t, left, SZ_1G);
+		sg_dma_address(sg) = left ? addr : DMA_MAPPING_ERROR;
+		addr += sg_dma_len(sg);
+		left -= sg_dma_len(sg);
 	}
-	sg_dma_address(sgt->sgl) += READ_ONCE(shift) % PAGE_SIZE;
-	sgt->nents = 1;
 
 	return sgt;
 }
@@ -197,6 +226,9 @@ static int dmabuf_merged_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma
 {
 	struct page *pages = dmabuf->priv;
 
+	if (vma->vm_pgoff + vma_pages(vma) > dmabuf_merged_size(dmabuf) >> PAGE_SHIFT)
+		return -EINVAL;
+
 	return remap_pfn_range(vma, vma->vm_start,
 			       page_to_pfn(pages) + vma->vm_pgoff,
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
@@ -204,7 +236,9 @@ static int dmabuf_merged_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma
 
 static void dmabuf_merged_release(struct dma_buf *dmabuf)
 {
-	__free_pages(dmabuf->priv, get_order(dmabuf->size));
+	struct page *pages = dmabuf->priv;
+
+	__free_pages(pages, compound_order(pages));
 }
 
 static const struct dma_buf_ops dmabuf_merged_ops = {
@@ -218,17 +252,22 @@ static const struct dma_buf_ops dmabuf_merged_ops = {
 static int dmabuf_merged_alloc(size_t size, int fd_flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(exp_info);
+	size_t claim = READ_ONCE(claim_gib);
 	struct dma_buf *dmabuf;
 	struct page *pages;
 	int fd;
 
-	pages = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN,
+	/* The table has an entry for each page, and needs one for each GiB */
+	if (size >> PAGE_SHIFT < claim)
+		return -EINVAL;
+
+	pages = alloc_pages(GFP_KERNEL | __GFP_COMP | __GFP_ZERO | __GFP_NOWARN,
 			    get_order(size));
 	if (!pages)
 		return -ENOMEM;
 
 	exp_info.ops = &dmabuf_merged_ops;
-	exp_info.size = size;
+	exp_info.size = claim ? claim * SZ_1G : size;
 	exp_info.flags = fd_flags;
 	exp_info.priv = pages;
 	if (READ_ONCE(shared_resv))

@@ -379,11 +379,6 @@ TEST_F(fault, failed_enable_leaves_blocks_queued)
 	}
 }
 
-static int enable(void *arg)
-{
-	return dut_enable(arg);
-}
-
 static int enqueue_first(void *arg)
 {
 	const FIXTURE_DATA(fault) *self = arg;
@@ -400,7 +395,7 @@ TEST_F(fault, failed_enable_ends_the_wait_for_a_transfer_that_had_begun)
 	ASSERT_EQ(0, dut_stall(&self->dut, 1));
 	ASSERT_EQ(0, adc_set("slow_start_ms", 1000));
 	ASSERT_EQ(0, adc_set("fail_start", 1));
-	ASSERT_TRUE(sleeper_start(&start, enable, &self->dut));
+	ASSERT_TRUE(sleeper_start(&start, enable_dut, &self->dut));
 	sleeper_start(&wait, enqueue_first, self);
 	ASSERT_TRUE(sleeper_join(&start, WAIT_MS));
 	EXPECT_EQ(-EIO, start.ret);
@@ -445,18 +440,49 @@ TEST_F(fault, failed_enable_and_detach_is_ecanceled)
 	expect_transfer(_metadata, &self->dut, &self->blk[1]);
 }
 
+/* Nor does one go back into the queue that nobody could take out again. */
+TEST_F(fault, failed_enable_and_detach_meanwhile_is_ecanceled)
+{
+	struct sleeper start;
+	int fence;
+
+	ASSERT_EQ(0, enqueue(&self->dut, &self->blk[0]));
+	fence = fence_export(&self->blk[0]);
+	ASSERT_EQ(0, dut_stall(&self->dut, 1));
+	ASSERT_EQ(0, adc_set("slow_start_ms", 1000));
+	ASSERT_EQ(0, adc_set("fail_start", 1));
+	ASSERT_TRUE(sleeper_start(&start, enable_dut, &self->dut));
+	test_cmd_detach(self->dut.fd, self->blk[0].fd);
+	ASSERT_TRUE(sleeper_join(&start, WAIT_MS));
+	EXPECT_EQ(-EIO, start.ret);
+	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
+	close(fence);
+	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &self->blk[1]);
+}
+
 /* -------------------------------------------- a controller that does not stop */
 
-/* It goes on to write: the block belongs to it until it says that it is done. */
-TEST_F(fault, transfer_that_cannot_be_stopped_stays_pending)
+/* Returns the fence of a transfer that goes on although the buffer has been disabled. */
+static int disable_in_vain(struct __test_metadata *_metadata,
+			   FIXTURE_DATA(fault) *self, int times)
 {
 	int fence;
 
 	ASSERT_EQ(0, dut_enable(&self->dut));
 	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
-
-	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, fault_set("fail_stop", times));
 	ASSERT_EQ(0, dut_disable(&self->dut));
+
+	return fence;
+}
+
+/* It goes on to write: the block belongs to it until it says that it is done. */
+TEST_F(fault, transfer_that_cannot_be_stopped_stays_pending)
+{
+	int fence = disable_in_vain(_metadata, self, 1);
+
 	EXPECT_EQ(0, fault_get("fail_stop"));
 	EXPECT_EQ(0, fence_wait(fence, QUIET_MS));
 	dut_nonblock(&self->dut, true);
@@ -477,10 +503,7 @@ TEST_F(fault, memory_stays_as_long_as_a_transfer_cannot_be_stopped)
 	if (!block_alive(&self->blk[0]))
 		SKIP(return, "no dma-buf of ours in " BUFINFO);
 
-	ASSERT_EQ(0, dut_enable(&self->dut));
-	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
-	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
-	ASSERT_EQ(0, dut_disable(&self->dut));
+	fence = disable_in_vain(_metadata, self, INT_MAX);
 	test_cmd_detach(self->dut.fd, self->blk[0].fd);
 	block_free(&self->blk[0]);
 	dut_close_fd(&self->dut);
@@ -495,12 +518,8 @@ TEST_F(fault, memory_stays_as_long_as_a_transfer_cannot_be_stopped)
 
 TEST_F(fault, close_stops_what_could_not_be_stopped)
 {
-	int fence;
+	int fence = disable_in_vain(_metadata, self, 1);
 
-	ASSERT_EQ(0, dut_enable(&self->dut));
-	fence = enqueue_stalled(_metadata, &self->dut, &self->blk[0]);
-	ASSERT_EQ(0, fault_set("fail_stop", 1));
-	ASSERT_EQ(0, dut_disable(&self->dut));
 	ASSERT_EQ(0, fence_status(fence));
 	dut_close_fd(&self->dut);
 	EXPECT_EQ(-ECANCELED, fence_wait(fence, WAIT_MS));
@@ -663,7 +682,9 @@ TEST_F(read_fault, stalled_nonblocking_read_is_eagain)
 	EXPECT_ERRNO(EAGAIN, read(self->dut.fd, data, sizeof(data)));
 }
 
-TEST_F(read_fault, works_again_after_a_disable_that_did_not_stop)
+/* The blocks of read() that go on come to their end afterwards. */
+static void disable_read_in_vain(struct __test_metadata *_metadata,
+				 FIXTURE_DATA(read_fault) *self)
 {
 	if (!self->dut.faults)
 		SKIP(return, NO_FAULTS);
@@ -673,7 +694,24 @@ TEST_F(read_fault, works_again_after_a_disable_that_did_not_stop)
 	ASSERT_EQ(0, fault_set("fail_stop", 1));
 	ASSERT_EQ(0, dut_disable(&self->dut));
 	ASSERT_EQ(0, dut_stall(&self->dut, 0));
+}
+
+TEST_F(read_fault, works_again_after_a_disable_that_did_not_stop)
+{
+	disable_read_in_vain(_metadata, self);
 	expect_read_mode_works(_metadata, &self->dut);
+}
+
+TEST_F(read_fault, attach_works_after_a_disable_that_did_not_stop)
+{
+	struct block blk;
+
+	disable_read_in_vain(_metadata, self);
+	ASSERT_EQ(0, block_alloc(&blk, SIZE));
+	test_cmd_attach(self->dut.fd, blk.fd);
+	ASSERT_EQ(0, dut_enable(&self->dut));
+	expect_transfer(_metadata, &self->dut, &blk);
+	block_free(&blk);
 }
 
 TEST_F(read_fault, works_again_after_a_failed_enable)

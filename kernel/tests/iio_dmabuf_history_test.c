@@ -1191,7 +1191,7 @@ TEST_F(fixed, reader_left_its_entry_in_the_wait_queue)
 
 	ASSERT_EQ(0, merged_set("slow_map_ms", WAIT_MS));
 	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
-	sleeper_start(&removal, unbind_device, b);
+	sleeper_start(&removal, unbind_dut, &b->dut);
 	for (i = 0; i < ARRAY_SIZE(reader); i++) {
 		ASSERT_TRUE(sleeper_join(&reader[i], WAIT_MS));
 		EXPECT_EQ(-1, reader[i].ret);

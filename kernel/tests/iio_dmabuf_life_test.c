@@ -1086,16 +1086,6 @@ TEST_F(unbind, read_is_enodev)
 	EXPECT_ERRNO(ENODEV, read(self->old.fd, data, sizeof(data)));
 }
 
-static int poll_buffer(void *arg)
-{
-	struct pollfd pfd = {
-		.fd = ((struct bufs *)arg)->dut.fd,
-		.events = POLLIN,
-	};
-
-	return poll(&pfd, 1, -1) == 1 ? pfd.revents : -1;
-}
-
 TEST_F(unbind, wakes_poll)
 {
 	struct bufs *b = &self->b, copy;
@@ -1214,7 +1204,7 @@ TEST_F(unbind, under_attach_that_maps)
 	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
 	self->old = b->dut;
 	self->unbound = true;
-	EXPECT_TRUE(sleeper_start(&removal, unbind_device, b));
+	EXPECT_TRUE(removal_start(&removal, &b->dut));
 	EXPECT_FALSE(wait_until(removal.done, QUIET_MS));
 	EXPECT_FALSE(attach.done);
 	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
@@ -1252,7 +1242,7 @@ TEST_F(unbind, others_are_enodev_at_once)
 	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
 	self->old = b->dut;
 	self->unbound = true;
-	EXPECT_TRUE(sleeper_start(&removal, unbind_device, b));
+	EXPECT_TRUE(removal_start(&removal, &b->dut));
 	sleeper_start(&other, get_fd, &dev);
 	EXPECT_TRUE(wait_until(other.done, AT_ONCE_MS));
 	EXPECT_FALSE(removal.done);
@@ -1287,8 +1277,7 @@ TEST_F(unbind, calls_are_enodev_at_once)
 	ASSERT_TRUE(sleeper_start(&attach, attach_first, b));
 	self->old = b->dut;
 	self->unbound = true;
-	EXPECT_TRUE(sleeper_start(&removal, unbind_device, b));
-	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+	EXPECT_TRUE(removal_start(&removal, &b->dut));
 	start = now_ms();
 	test_err_enqueue(ENODEV, b->dut.fd, b->blk[1].fd, SIZE);
 	test_err_detach(ENODEV, b->dut.fd, b->blk[1].fd);
@@ -1330,8 +1319,12 @@ TEST_F(unbind, waits_for_a_reader_in_the_driver)
 	adc_set("slow_flush_ms", 0);
 }
 
-/* The removal waits for the transfer, which would never end by itself. */
-TEST_F(unbind, stops_what_could_not_be_stopped)
+/*
+ * The removal waits for the transfer, which would never end by itself. The first @times to
+ * stop it are in vain; with @detach they are those of a disable and a DETACH.
+ */
+static void expect_stopped_at_last(struct __test_metadata *_metadata,
+				   FIXTURE_DATA(unbind) *self, int times, bool detach)
 {
 	struct bufs *b = &self->b;
 	struct sleeper s;
@@ -1342,9 +1335,14 @@ TEST_F(unbind, stops_what_could_not_be_stopped)
 
 	attach_all(_metadata, b);
 	fence = stall(_metadata, b, 0);
-	ASSERT_EQ(0, fault_set("fail_stop", 1));
+	ASSERT_EQ(0, fault_set("fail_stop", times));
+	if (detach) {
+		ASSERT_EQ(0, dut_disable(&b->dut));
+		test_cmd_detach(b->dut.fd, b->blk[0].fd);
+		ASSERT_EQ(0, fault_get("fail_stop"));
+	}
 	self->old = b->dut;
-	sleeper_start(&s, unbind_device, b);
+	sleeper_start(&s, unbind_dut, &b->dut);
 	EXPECT_TRUE(sleeper_join(&s, WAIT_MS)) {
 		dut_stall(&b->dut, 0);
 		sleeper_join(&s, WAIT_MS);
@@ -1353,6 +1351,16 @@ TEST_F(unbind, stops_what_could_not_be_stopped)
 	b->dut.fd = -1;
 	EXPECT_EQ(-ENODEV, fence_wait(fence, WAIT_MS));
 	close(fence);
+}
+
+TEST_F(unbind, stops_what_could_not_be_stopped)
+{
+	expect_stopped_at_last(_metadata, self, 1, false);
+}
+
+TEST_F(unbind, stops_what_was_detached_and_could_not_be_stopped)
+{
+	expect_stopped_at_last(_metadata, self, 2, true);
 }
 
 /* ... or does, and until then the hardware writes to the memory. */
@@ -1372,8 +1380,7 @@ TEST_F(unbind, waits_for_what_cannot_be_stopped)
 	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
 	self->old = b->dut;
 	self->unbound = true;
-	ASSERT_TRUE(sleeper_start(&s, unbind_device, b));
-	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+	ASSERT_TRUE(removal_start(&s, &b->dut));
 	EXPECT_TRUE(wait_until(!block_attachments(&b->blk[1], NULL, 0), WAIT_MS));
 	EXPECT_FALSE(wait_until(s.done, QUIET_MS));
 	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));

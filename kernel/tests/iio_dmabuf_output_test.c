@@ -79,16 +79,20 @@ static void dac_teardown(struct __test_metadata *_metadata, struct output *o)
 	bufs_teardown(_metadata, &o->b);
 }
 
+static void count_words(struct output *o, uint32_t *words, size_t n)
+{
+	while (n--)
+		*words++ = o->count++;
+}
+
 /* Continues the count in the first bytes of a block; what follows is none. */
 static void fill_bytes(struct output *o, int i, size_t bytes)
 {
 	struct block *blk = &o->b.blk[i];
-	size_t n;
 
 	block_sync(blk, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
 	memset(blk->map, 0xa5, blk->size);
-	for (n = 0; n < bytes / sizeof(uint32_t); n++)
-		blk->map[n] = o->count++;
+	count_words(o, blk->map, bytes / sizeof(uint32_t));
 	block_sync(blk, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
 }
 
@@ -107,8 +111,7 @@ static void fill_all(struct output *o)
 
 static int enqueue_cyclic(const struct bufs *b, int i)
 {
-	return iio_enqueue_flags(b->dut.fd, b->blk[i].fd, SIZE,
-				 IIO_BUFFER_DMABUF_CYCLIC);
+	return enqueue_flags(b, i, IIO_BUFFER_DMABUF_CYCLIC);
 }
 
 /* What somebody would wait for who wants to write to the block */
@@ -184,10 +187,6 @@ static void expect_enable_works(struct __test_metadata *_metadata,
 static int enqueue_first(void *arg)
 {
 	return enqueue(arg, 0);
-}
-
-static void do_nothing(int sig)
-{
 }
 
 static int begin_write(void *arg)
@@ -544,19 +543,12 @@ TEST_F(output, in_flight_is_waited_for)
 
 TEST_F(output, signal_ends_the_wait_for_the_own_transfer)
 {
-	struct sigaction action = { .sa_handler = do_nothing };
 	struct output *o = &self->o;
 	struct bufs *b = &o->b;
-	struct sleeper s;
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
 	fill(o, 0);
 	close(stall(_metadata, b, 0));
-	ASSERT_TRUE(sleeper_start(&s, enqueue_first, b));
-	pthread_kill(s.thread, SIGUSR1);
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(-1, s.ret);
-	EXPECT_EQ(EINTR, s.err);
+	expect_eintr(_metadata, enqueue_first, b);
 	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	expect_sent(_metadata, o, SIZE, 0);
 }
@@ -963,16 +955,6 @@ TEST_F(output, unbind_unmaps)
 	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
 	ASSERT_EQ(0, dut_unbind(&b->dut));
 	EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
-}
-
-static int poll_buffer(void *arg)
-{
-	struct pollfd pfd = {
-		.fd = ((struct bufs *)arg)->dut.fd,
-		.events = POLLOUT,
-	};
-
-	return poll(&pfd, 1, -1) == 1 ? pfd.revents : -1;
 }
 
 /* From then on all that can be called says so. */
@@ -1830,7 +1812,6 @@ TEST_F(output_owner, leaves_a_buffer_for_write)
 	struct output *o = &self->o;
 	struct bufs *b = &o->b;
 	uint32_t data[WORDS];
-	unsigned int i;
 
 	ASSERT_EQ(0, dut_set_block_bytes(&b->dut, SIZE / 2));
 	ASSERT_EQ(0, dut_stall(&b->dut, 1));
@@ -1843,8 +1824,7 @@ TEST_F(output_owner, leaves_a_buffer_for_write)
 
 	begin_count(_metadata, o);
 	ASSERT_EQ(0, dut_enable(&b->dut));
-	for (i = 0; i < WORDS; i++)
-		data[i] = o->count++;
+	count_words(o, data, WORDS);
 	ASSERT_EQ(SIZE, write(b->dut.fd, data, sizeof(data)));
 	expect_sent(_metadata, o, SIZE, 0);
 }
@@ -1855,7 +1835,6 @@ TEST_F(output, attach_without_vectors_is_eperm)
 	struct bufs *b = &o->b;
 	uint32_t data[WORDS];
 	char engine[64];
-	unsigned int i;
 
 	if (!modules_exist())
 		SKIP(return, "adc_dummy is no module, or not to be found");
@@ -1869,8 +1848,7 @@ TEST_F(output, attach_without_vectors_is_eperm)
 	begin_count(_metadata, o);
 	EXPECT_EQ(0, dut_set_block_bytes(&b->dut, SIZE / 2));
 	EXPECT_EQ(0, dut_enable(&b->dut));
-	for (i = 0; i < WORDS; i++)
-		data[i] = o->count++;
+	count_words(o, data, WORDS);
 	EXPECT_EQ(SIZE, write(b->dut.fd, data, sizeof(data)));
 	expect_sent(_metadata, o, SIZE, 0);
 	test_err_attach(EPERM, b->dut.fd, b->blk[0].fd);
@@ -1885,52 +1863,23 @@ FIXTURE(output_report) {
 	struct output o;
 };
 
-static int enqueue_report(const struct bufs *b, int i, __u32 flags)
+static int enqueue_cyclic_report(const struct bufs *b, int i)
 {
-	return iio_enqueue_flags(b->dut.fd, b->blk[i].fd, SIZE,
-				 IIO_BUFFER_DMABUF_REPORT | flags);
+	return enqueue_flags(b, i, IIO_BUFFER_DMABUF_CYCLIC | IIO_BUFFER_DMABUF_REPORT);
 }
 
 FIXTURE_SETUP(output_report)
 {
 	struct output *o = &self->o;
-	struct bufs *b = &o->b;
 
 	dac_setup(_metadata, o);
-	attach_all(_metadata, b);
-	if (enqueue_report(b, 0, 0))
+	if (!reports_exist(_metadata, &o->b))
 		SKIP_SETUP("kernel without reports of transfers");
-
-	/* As it was: nothing queued, nothing counted */
-	dut_close_fd(&b->dut);
-	next_opens(_metadata, b);
-	attach_all(_metadata, b);
 }
 
 FIXTURE_TEARDOWN(output_report)
 {
 	dac_teardown(_metadata, &self->o);
-}
-
-static bool has_report(const struct bufs *b, int ms)
-{
-	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN | POLLOUT };
-
-	return poll(&pfd, 1, ms) == 1 && pfd.revents == POLLIN;
-}
-
-static void expect_report(struct __test_metadata *_metadata,
-			  const struct bufs *b, int i, unsigned int seqno,
-			  int error, size_t bytes)
-{
-	struct iio_dmabuf_report report = { };
-
-	ASSERT_TRUE(has_report(b, WAIT_MS));
-	ASSERT_EQ(sizeof(report), read(b->dut.fd, &report, sizeof(report)));
-	EXPECT_EQ(b->blk[i].fd, report.fd);
-	EXPECT_EQ(seqno, report.seqno);
-	EXPECT_EQ(error, report.error);
-	EXPECT_EQ(bytes, report.bytes_used);
 }
 
 TEST_F(output_report, tells_block_bytes_and_number)
@@ -1942,7 +1891,7 @@ TEST_F(output_report, tells_block_bytes_and_number)
 
 	fill_all(o);
 	for (i = 0; i < NUM_BLOCKS; i++)
-		ASSERT_EQ(0, enqueue_report(b, i, 0));
+		ASSERT_EQ(0, enqueue_report(b, i));
 	EXPECT_FALSE(has_report(b, QUIET_MS));
 	EXPECT_ERRNO(EBUSY, write(b->dut.fd, data, sizeof(data)));
 	ASSERT_EQ(0, dut_enable(&b->dut));
@@ -1958,7 +1907,7 @@ TEST_F(output_report, of_an_aborted_transfer_is_ecanceled)
 
 	ASSERT_EQ(0, dut_stall(&b->dut, 1));
 	ASSERT_EQ(0, dut_enable(&b->dut));
-	ASSERT_EQ(0, enqueue_report(b, 0, 0));
+	ASSERT_EQ(0, enqueue_report(b, 0));
 	ASSERT_EQ(0, dut_disable(&b->dut));
 	expect_report(_metadata, b, 0, 1, -ECANCELED, 0);
 }
@@ -1972,8 +1921,8 @@ TEST_F(output_report, of_a_failed_transfer_is_eio)
 
 	ASSERT_EQ(0, fault_set("fail", 1));
 	ASSERT_EQ(0, dut_enable(&b->dut));
-	ASSERT_EQ(0, enqueue_report(b, 0, 0));
-	ASSERT_EQ(0, enqueue_report(b, 1, 0));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_EQ(0, enqueue_report(b, 1));
 	expect_report(_metadata, b, 0, 1, -EIO, 0);
 	expect_report(_metadata, b, 1, 2, 0, SIZE);
 }
@@ -1989,10 +1938,10 @@ TEST_F(output_report, of_a_cyclic_one_comes_when_it_was_replaced)
 	begin_count(_metadata, o);
 	fill(o, 0);
 	ASSERT_EQ(0, dut_enable(&b->dut));
-	ASSERT_EQ(0, enqueue_report(b, 0, IIO_BUFFER_DMABUF_CYCLIC));
+	ASSERT_EQ(0, enqueue_cyclic_report(b, 0));
 	EXPECT_TRUE(is_going_out(o));
 	EXPECT_FALSE(has_report(b, QUIET_MS));
-	EXPECT_ERRNO(EBUSY, enqueue_report(b, 0, 0));
+	EXPECT_ERRNO(EBUSY, enqueue_report(b, 0));
 	expect_replaced(_metadata, o, 1);
 	expect_report(_metadata, b, 0, 1, 0, SIZE);
 	EXPECT_FALSE(has_report(b, 0));
@@ -2006,7 +1955,7 @@ TEST_F(output_report, of_a_cyclic_one_is_ecanceled_by_a_disable)
 	cyclic_probe(_metadata, o);
 	slow_down(_metadata, o);
 	ASSERT_EQ(0, dut_enable(&b->dut));
-	ASSERT_EQ(0, enqueue_report(b, 0, IIO_BUFFER_DMABUF_CYCLIC));
+	ASSERT_EQ(0, enqueue_cyclic_report(b, 0));
 	EXPECT_TRUE(is_going_out(o));
 	ASSERT_EQ(0, dut_disable(&b->dut));
 	expect_report(_metadata, b, 0, 1, -ECANCELED, 0);
@@ -2020,12 +1969,12 @@ TEST_F(output_report, of_a_second_cyclic_one_there_is_none)
 	struct bufs *b = &o->b;
 
 	cyclic_probe(_metadata, o);
-	ASSERT_EQ(0, enqueue_report(b, 0, IIO_BUFFER_DMABUF_CYCLIC));
-	EXPECT_ERRNO(EBUSY, enqueue_report(b, 1, IIO_BUFFER_DMABUF_CYCLIC));
+	ASSERT_EQ(0, enqueue_cyclic_report(b, 0));
+	EXPECT_ERRNO(EBUSY, enqueue_cyclic_report(b, 1));
 	test_cmd_detach(b->dut.fd, b->blk[0].fd);
 	EXPECT_FALSE(has_report(b, QUIET_MS));
 	ASSERT_EQ(0, dut_enable(&b->dut));
-	ASSERT_EQ(0, enqueue_report(b, 1, 0));
+	ASSERT_EQ(0, enqueue_report(b, 1));
 	expect_report(_metadata, b, 1, 2, 0, SIZE);
 }
 
@@ -2057,10 +2006,7 @@ static int write_all(void *arg)
 
 static void count_on(FIXTURE_DATA(write) *self)
 {
-	unsigned int i;
-
-	for (i = 0; i < WORDS; i++)
-		self->data[i] = self->o.count++;
+	count_words(&self->o, self->data, WORDS);
 }
 
 static void expect_write_works(struct __test_metadata *_metadata,
@@ -2192,7 +2138,7 @@ TEST_F(write, signal_ends_it_with_what_was_taken)
 {
 	struct output *o = &self->o;
 	struct sigaction action = {
-		.sa_handler = do_nothing,
+		.sa_handler = nop_handler,
 		.sa_flags = SA_RESTART,
 	};
 	struct sleeper s;
@@ -2209,7 +2155,9 @@ TEST_F(write, signal_ends_it_with_what_was_taken)
 	expect_sent(_metadata, o, SIZE, 0);
 }
 
-TEST_F(write, of_a_transfer_that_fails_is_eio)
+/* Writes so many bytes at a time until it learns that the first transfer has failed. */
+static void expect_eio(struct __test_metadata *_metadata, FIXTURE_DATA(write) *self,
+		       size_t bytes)
 {
 	struct output *o = &self->o;
 	int ret = 0, n;
@@ -2221,11 +2169,39 @@ TEST_F(write, of_a_transfer_that_fails_is_eio)
 	ASSERT_EQ(0, fault_set("fail", 1));
 	for (n = 0; n < 10 && ret >= 0; n++) {
 		usleep(1000 * QUIET_MS / 5);
-		ret = write_all(self);
+		ret = write(o->b.dut.fd, self->data, bytes);
 	}
 	EXPECT_EQ(-1, ret);
 	EXPECT_EQ(EIO, errno);
 	/* Once */
+	EXPECT_EQ(SIZE, write_all(self));
+}
+
+TEST_F(write, of_a_transfer_that_fails_is_eio)
+{
+	expect_eio(_metadata, self, SIZE);
+}
+
+/* ... also if the block comes up in the middle of a write() that has taken something. */
+TEST_F(write, of_more_than_a_block_of_which_one_failed_is_eio)
+{
+	expect_eio(_metadata, self, SIZE + SIZE / 2);
+}
+
+TEST_F(write, next_opener_does_not_get_the_error)
+{
+	struct bufs *b = &self->o.b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, fault_set("fail", 1));
+	ASSERT_EQ(SIZE, write_all(self));
+	EXPECT_TRUE(wait_until(!fault_get("fail"), WAIT_MS));
+	usleep(1000 * QUIET_MS);
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
 	EXPECT_EQ(SIZE, write_all(self));
 }
 
@@ -2398,11 +2374,9 @@ TEST_F(write_scan, every_word_once)
 	struct output *o = &self->o;
 	const size_t size = 1024 * self->scan;
 	long long sent;
-	unsigned int i;
 
 	ASSERT_GE(sizeof(self->data), size);
-	for (i = 0; i < size / sizeof(self->data[0]); i++)
-		self->data[i] = o->count++;
+	count_words(o, self->data, size / sizeof(self->data[0]));
 	ASSERT_EQ(0, dut_attr_write(&o->b.dut, "buffer0/length", "100"));
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	ASSERT_EQ(size, write(o->b.dut.fd, self->data, size));
@@ -2552,16 +2526,6 @@ TEST_F(relay, input_does_not_wait_for_a_queued_output)
 	EXPECT_GT(AT_ONCE_MS, now_ms() - start);
 }
 
-static int enable_input(void *arg)
-{
-	return dut_enable(arg);
-}
-
-static int unbind_input(void *arg)
-{
-	return dut_unbind(arg);
-}
-
 struct attach_call {
 	int fd;
 	int dmabuf;
@@ -2588,7 +2552,7 @@ TEST_F(relay, output_does_not_wait_for_an_input_that_failed_to_start)
 	ASSERT_EQ(0, adc_set("fail_start", 1));
 	ASSERT_EQ(0, dut_stall(&self->adc, 1));
 	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
-	ASSERT_TRUE(sleeper_start(&start, enable_input, &self->adc));
+	ASSERT_TRUE(sleeper_start(&start, enable_dut, &self->adc));
 	sleeper_start(&wait, enqueue_first, b);
 	ASSERT_TRUE(sleeper_join(&start, WAIT_MS));
 	EXPECT_EQ(-EIO, start.ret);
@@ -2622,8 +2586,7 @@ TEST_F(relay, unbind_waits_for_a_lock_and_nobody_for_unbind)
 	ASSERT_EQ(0, merged_set("slow_map_ms", 2 * WAIT_MS));
 	call.dmabuf = m.fd;
 	ASSERT_TRUE(sleeper_start(&attach, attach_to, &call));
-	ASSERT_TRUE(sleeper_start(&removal, unbind_input, &self->adc));
-	EXPECT_TRUE(wait_until(dut_gone(&self->adc), AT_ONCE_MS));
+	ASSERT_TRUE(removal_start(&removal, &self->adc));
 	sleeper_start(&other, get_fd, &dev);
 	EXPECT_TRUE(wait_until(other.done, AT_ONCE_MS));
 	test_err_enqueue(ENODEV, self->adc.fd, n.fd, SIZE);

@@ -14,15 +14,8 @@ FIXTURE_SETUP(report)
 	struct bufs *b = &self->b;
 
 	bufs_setup(_metadata, b, 0);
-	attach_all(_metadata, b);
-	if (iio_enqueue_flags(b->dut.fd, b->blk[0].fd, SIZE,
-			      IIO_BUFFER_DMABUF_REPORT))
+	if (!reports_exist(_metadata, b))
 		SKIP_SETUP("kernel without reports of transfers");
-
-	/* As it was: nothing queued, nothing counted */
-	dut_close_fd(&b->dut);
-	next_opens(_metadata, b);
-	attach_all(_metadata, b);
 }
 
 FIXTURE_TEARDOWN(report)
@@ -30,44 +23,18 @@ FIXTURE_TEARDOWN(report)
 	bufs_teardown(_metadata, &self->b);
 }
 
-static int enqueue_report(const struct bufs *b, int i)
-{
-	return iio_enqueue_flags(b->dut.fd, b->blk[i].fd, SIZE,
-				 IIO_BUFFER_DMABUF_REPORT);
-}
-
-static bool readable(const struct bufs *b, int ms)
-{
-	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN };
-
-	return poll(&pfd, 1, ms) == 1 && pfd.revents == POLLIN;
-}
-
-static void expect_report(struct __test_metadata *_metadata,
-			  const struct bufs *b, int i, unsigned int seqno,
-			  int error, size_t bytes)
-{
-	struct iio_dmabuf_report report = { };
-
-	ASSERT_TRUE(readable(b, WAIT_MS));
-	ASSERT_EQ(sizeof(report), read(b->dut.fd, &report, sizeof(report)));
-	EXPECT_EQ(b->blk[i].fd, report.fd);
-	EXPECT_EQ(seqno, report.seqno);
-	EXPECT_EQ(error, report.error);
-	EXPECT_EQ(bytes, report.bytes_used);
-	EXPECT_EQ(0, report.reserved[0] | report.reserved[1] |
-		     report.reserved[2]);
-}
-
 static void expect_nothing(struct __test_metadata *_metadata,
 			   const struct bufs *b)
 {
-	struct iio_dmabuf_report report;
+	struct iio_dmabuf_report report, untouched;
 
-	EXPECT_FALSE(readable(b, QUIET_MS));
+	memset(&untouched, 0xa5, sizeof(untouched));
+	report = untouched;
+	EXPECT_FALSE(has_report(b, QUIET_MS));
 	dut_nonblock(&b->dut, true);
 	EXPECT_ERRNO(EAGAIN, read(b->dut.fd, &report, sizeof(report)));
 	dut_nonblock(&b->dut, false);
+	EXPECT_EQ(0, memcmp(&report, &untouched, sizeof(report)));
 }
 
 TEST_F(report, tells_block_bytes_and_number)
@@ -125,7 +92,7 @@ TEST_F(report, is_there_when_the_fence_has_signalled)
 	for (i = 0; i < 100; i++) {
 		ASSERT_EQ(0, enqueue_report(b, 0));
 		ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
-		ASSERT_TRUE(readable(b, 0));
+		ASSERT_TRUE(has_report(b, 0));
 		expect_report(_metadata, b, 0, i + 1, 0, SIZE);
 	}
 }
@@ -190,7 +157,7 @@ TEST_F(report, of_a_transfer_that_enable_cannot_start)
 	ASSERT_EQ(0, enqueue_report(b, 0));
 	ASSERT_EQ(0, fault_set("refuse_prep", 1));
 	dut_enable(&b->dut);
-	ASSERT_TRUE(readable(b, WAIT_MS));
+	ASSERT_TRUE(has_report(b, WAIT_MS));
 	ASSERT_EQ(sizeof(report), read(b->dut.fd, &report, sizeof(report)));
 	EXPECT_GT(0, report.error);
 	EXPECT_EQ(0, report.bytes_used);
@@ -279,7 +246,7 @@ TEST_F(report, is_not_for_the_next_opener)
 	attach_all(_metadata, b);
 	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(block_wait(&b->blk[0], WAIT_MS));
-	EXPECT_FALSE(readable(b, QUIET_MS));
+	EXPECT_FALSE(has_report(b, QUIET_MS));
 	EXPECT_ERRNO(EBUSY, read(b->dut.fd, data, sizeof(data)));
 	ASSERT_EQ(0, enqueue_report(b, 1));
 	expect_report(_metadata, b, 1, 1, 0, SIZE);
@@ -296,7 +263,7 @@ TEST_F(report, needs_a_whole_struct_and_a_good_pointer)
 	ASSERT_TRUE(bad != MAP_FAILED);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	ASSERT_EQ(0, enqueue_report(b, 0));
-	ASSERT_TRUE(readable(b, WAIT_MS));
+	ASSERT_TRUE(has_report(b, WAIT_MS));
 	EXPECT_ERRNO(EINVAL, read(b->dut.fd, &report, sizeof(report) - 1));
 	EXPECT_ERRNO(EFAULT, read(b->dut.fd, bad, sizeof(report)));
 	munmap(bad, page);
@@ -322,23 +289,12 @@ TEST_F(report, is_waited_for)
 	EXPECT_EQ(sizeof(struct iio_dmabuf_report), s.ret);
 }
 
-static void do_nothing(int sig)
-{
-}
-
 TEST_F(report, signal_ends_the_wait_and_nothing_is_lost)
 {
-	struct sigaction action = { .sa_handler = do_nothing };
 	struct bufs *b = &self->b;
-	struct sleeper s;
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
 	ASSERT_EQ(0, enqueue_report(b, 0));
-	ASSERT_TRUE(sleeper_start(&s, read_report, b));
-	pthread_kill(s.thread, SIGUSR1);
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(-1, s.ret);
-	EXPECT_EQ(EINTR, s.err);
+	expect_eintr(_metadata, read_report, b);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	expect_report(_metadata, b, 0, 1, 0, SIZE);
 }

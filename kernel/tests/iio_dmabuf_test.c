@@ -467,6 +467,19 @@ TEST_F(attach_merged, mapping_that_the_engine_cannot_do_is_eperm)
 	test_cmd_attach(b->dut.fd, self->m.fd);
 }
 
+/* It can be more than fits in the lengths and residues of the engine, of 32 bits. */
+TEST_F(attach_merged, four_gib_are_eperm)
+{
+	struct bufs *b = &self->bufs;
+	struct block big;
+
+	ASSERT_EQ(0, merged_set("claim_gib", 4));
+	ASSERT_EQ(0, block_wrap(&big, merged_alloc(SIZE), SIZE));
+	test_err_attach(EPERM, b->dut.fd, big.fd);
+	expect_nothing_left(_metadata, self);
+	block_free(&big);
+}
+
 /* Mapped well, and refused after that: this has to be taken back too. */
 TEST_F(attach_merged, short_mapping_leaves_nothing_behind)
 {
@@ -869,28 +882,6 @@ static int enqueue_a(void *arg)
 	struct bufs *b = arg;
 
 	return iio_enqueue(b->dut.fd, b->a.fd, SIZE);
-}
-
-static void nop_handler(int sig)
-{
-}
-
-/*
- * Starts @fn, which sleeps, and sends it a signal that ends the sleep. Nobody else waits
- * for a sleeper that did not end, so it is not of this stack.
- */
-static void expect_eintr(struct __test_metadata *_metadata, int (*fn)(void *arg),
-			 void *arg)
-{
-	struct sigaction sa = { .sa_handler = nop_handler };
-	static struct sleeper s;
-
-	sigaction(SIGUSR1, &sa, NULL);
-	ASSERT_TRUE(sleeper_start(&s, fn, arg));
-	pthread_kill(s.thread, SIGUSR1);
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	EXPECT_EQ(-1, s.ret);
-	EXPECT_EQ(EINTR, s.err);
 }
 
 TEST_F(enqueue_stalled, in_flight_with_nonblock_is_eagain)
@@ -1490,13 +1481,6 @@ static int enqueue_n(void *arg)
 	return iio_enqueue(self->bufs.dut.fd, self->n.fd, SIZE);
 }
 
-static int unbind(void *arg)
-{
-	const struct bufs *b = arg;
-
-	return dut_unbind(&b->dut);
-}
-
 /* From here on the lock is taken. Who ignores O_NONBLOCK is late, and does not hang. */
 static void take_lock(struct __test_metadata *_metadata,
 		      FIXTURE_DATA(locked) *self)
@@ -1632,7 +1616,7 @@ TEST_F(locked, enqueue_waits_and_the_device_goes)
 	test_cmd_attach(b->dut.fd, self->n.fd);
 	take_lock(_metadata, self);
 	ASSERT_TRUE(sleeper_start(&enqueue, enqueue_n, self));
-	ASSERT_TRUE(sleeper_start(&removal, unbind, b));
+	ASSERT_TRUE(removal_start(&removal, &b->dut));
 	ASSERT_EQ(0, merged_set("slow_map_ms", 0));
 	ASSERT_TRUE(sleeper_join(&enqueue, WAIT_MS));
 	EXPECT_EQ(-1, enqueue.ret);

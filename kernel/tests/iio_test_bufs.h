@@ -48,6 +48,11 @@ static inline int enqueue(const struct bufs *b, int i)
 	return iio_enqueue(b->dut.fd, b->blk[i].fd, SIZE);
 }
 
+static inline int enqueue_flags(const struct bufs *b, int i, __u32 flags)
+{
+	return iio_enqueue_flags(b->dut.fd, b->blk[i].fd, SIZE, flags);
+}
+
 static inline void attach_all(struct __test_metadata *_metadata,
 			      const struct bufs *b)
 {
@@ -73,11 +78,13 @@ static inline int attach_first(void *arg)
 	return iio_attach(b->dut.fd, b->blk[0].fd);
 }
 
-static inline int unbind_device(void *arg)
+/* Until the buffer has something to say */
+static inline int poll_buffer(void *arg)
 {
 	const struct bufs *b = arg;
+	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN | POLLOUT };
 
-	return dut_unbind(&b->dut);
+	return poll(&pfd, 1, -1) == 1 ? pfd.revents : -1;
 }
 
 /* Of an open /dev/iio:deviceX */
@@ -88,12 +95,49 @@ static inline int get_fd(void *arg)
 	return ioctl(*(int *)arg, IIO_BUFFER_GET_FD_IOCTL, &fd);
 }
 
-/* The removal of the device has come so far that it wakes up who waits for the buffer. */
-static inline bool dut_gone(const struct iio_dut *dut)
-{
-	struct pollfd pfd = { .fd = dut->fd, .events = POLLIN };
+/* -------------------------------------------------------------- reports */
 
-	return poll(&pfd, 1, 0) == 1 && pfd.revents == (POLLERR | POLLHUP);
+static inline int enqueue_report(const struct bufs *b, int i)
+{
+	return enqueue_flags(b, i, IIO_BUFFER_DMABUF_REPORT);
+}
+
+/* Attaches all blocks. Nothing is queued afterwards, and no report has been counted. */
+static inline bool reports_exist(struct __test_metadata *_metadata,
+				 struct bufs *b)
+{
+	attach_all(_metadata, b);
+	if (enqueue_report(b, 0))
+		return false;
+
+	dut_close_fd(&b->dut);
+	next_opens(_metadata, b);
+	attach_all(_metadata, b);
+
+	return true;
+}
+
+static inline bool has_report(const struct bufs *b, int ms)
+{
+	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN | POLLOUT };
+
+	return poll(&pfd, 1, ms) == 1 && pfd.revents == POLLIN;
+}
+
+static inline void expect_report(struct __test_metadata *_metadata,
+				 const struct bufs *b, int i, unsigned int seqno,
+				 int error, size_t bytes)
+{
+	struct iio_dmabuf_report report = { };
+
+	ASSERT_TRUE(has_report(b, WAIT_MS));
+	ASSERT_EQ(sizeof(report), read(b->dut.fd, &report, sizeof(report)));
+	EXPECT_EQ(b->blk[i].fd, report.fd);
+	EXPECT_EQ(seqno, report.seqno);
+	EXPECT_EQ(error, report.error);
+	EXPECT_EQ(bytes, report.bytes_used);
+	EXPECT_EQ(0, report.reserved[0] | report.reserved[1] |
+		     report.reserved[2]);
 }
 
 /* -------------------------------------------------------------- modules */

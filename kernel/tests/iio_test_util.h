@@ -273,6 +273,7 @@ static inline void merged_reset(void)
 	merged_set("short_table", 0);
 	merged_set("shift", 0);
 	merged_set("shared_resv", 0);
+	merged_set("claim_gib", 0);
 }
 
 /* --------------------------------------------------- failing allocations */
@@ -1282,6 +1283,56 @@ static inline bool sleeper_join(struct sleeper *s, int ms)
 	pthread_join(s->thread, NULL);
 
 	return true;
+}
+
+static inline int enable_dut(void *arg)
+{
+	return dut_enable(arg);
+}
+
+static inline int unbind_dut(void *arg)
+{
+	return dut_unbind(arg);
+}
+
+/* The removal of the device has come so far that it wakes up who waits for the buffer. */
+static inline bool dut_gone(const struct iio_dut *dut)
+{
+	struct pollfd pfd = { .fd = dut->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1 && pfd.revents == (POLLERR | POLLHUP);
+}
+
+/*
+ * Starts an unbind that has to wait for somebody. A sleep alone is no evidence that the
+ * removal has begun: before it does, it may have slept for a lock of the driver core.
+ */
+static inline bool removal_start(struct sleeper *s, struct iio_dut *dut)
+{
+	return sleeper_start(s, unbind_dut, dut) &&
+	       wait_until(dut_gone(dut), AT_ONCE_MS);
+}
+
+static inline void nop_handler(int sig)
+{
+}
+
+/*
+ * Starts @fn, which sleeps, and sends it a signal that ends the sleep. Nobody else waits
+ * for a sleeper that did not end, so it is not of this stack.
+ */
+static inline void expect_eintr(struct __test_metadata *_metadata,
+				int (*fn)(void *arg), void *arg)
+{
+	struct sigaction sa = { .sa_handler = nop_handler };
+	static struct sleeper s;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_TRUE(sleeper_start(&s, fn, arg));
+	pthread_kill(s.thread, SIGUSR1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EINTR, s.err);
 }
 
 /* ------------------------------------------------------------------ main */
