@@ -102,7 +102,7 @@ static size_t dmabuf_merged_size(struct dma_buf *dmabuf)
 {
 	struct page *pages = dmabuf->priv;
 
-	return min(dmabuf->size, page_size(pages));
+	return min_t(size_t, dmabuf->size, page_size(pages));
 }
 
 static struct sg_table *dmabuf_merged_alloc_table(struct dma_buf *dmabuf)
@@ -194,10 +194,10 @@ static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 	 * length of what claims to be very large.
 	 */
 	addr = sg_dma_address(sgt->sgl) + READ_ONCE(shift) % PAGE_SIZE;
-	sgt->nents = DIV_ROUND_UP_ULL(left, SZ_1G);
+	sgt->nents = max(DIV_ROUND_UP_ULL(left, SZ_1G), 1ULL);
 	for_each_sgtable_sg(sgt, sg, i) {
 		sg_dma_len(sg) = min_t(size_t, left, SZ_1G);
-		sg_dma_address(sg) = left ? addr : DMA_MAPPING_ERROR;
+		sg_dma_address(sg) = i < sgt->nents ? addr : DMA_MAPPING_ERROR;
 		addr += sg_dma_len(sg);
 		left -= sg_dma_len(sg);
 	}
