@@ -1278,6 +1278,7 @@ TEST_F(unbind, calls_are_enodev_at_once)
 	self->old = b->dut;
 	self->unbound = true;
 	EXPECT_TRUE(removal_start(&removal, &b->dut));
+	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
 	start = now_ms();
 	test_err_enqueue(ENODEV, b->dut.fd, b->blk[1].fd, SIZE);
 	test_err_detach(ENODEV, b->dut.fd, b->blk[1].fd);
@@ -1381,6 +1382,7 @@ TEST_F(unbind, waits_for_what_cannot_be_stopped)
 	self->old = b->dut;
 	self->unbound = true;
 	ASSERT_TRUE(removal_start(&s, &b->dut));
+	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
 	EXPECT_TRUE(wait_until(!block_attachments(&b->blk[1], NULL, 0), WAIT_MS));
 	EXPECT_FALSE(wait_until(s.done, QUIET_MS));
 	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));

@@ -2587,6 +2587,7 @@ TEST_F(relay, unbind_waits_for_a_lock_and_nobody_for_unbind)
 	call.dmabuf = m.fd;
 	ASSERT_TRUE(sleeper_start(&attach, attach_to, &call));
 	ASSERT_TRUE(removal_start(&removal, &self->adc));
+	EXPECT_TRUE(wait_until(dut_gone(&self->adc), AT_ONCE_MS));
 	sleeper_start(&other, get_fd, &dev);
 	EXPECT_TRUE(wait_until(other.done, AT_ONCE_MS));
 	test_err_enqueue(ENODEV, self->adc.fd, n.fd, SIZE);
