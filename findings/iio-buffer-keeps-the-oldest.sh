@@ -18,14 +18,9 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-prepare_pressure_sensor
-add_modules configfs industrialio-configfs industrialio-sw-trigger iio-trig-hrtimer
+prepare_ticking_sensor 100
 cat >"$root/test" <<'END'
 . /sensor
-mount -t configfs configfs /sys/kernel/config
-mkdir /sys/kernel/config/iio/triggers/hrtimer/tick
-echo 100 >$iio/trigger0/sampling_frequency
-echo tick >$sensor/trigger/current_trigger
 echo 1 >$sensor/scan_elements/in_pressure_en
 echo 1 >$sensor/scan_elements/in_timestamp_en
 for length in 129 100; do

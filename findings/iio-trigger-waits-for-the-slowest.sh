@@ -21,8 +21,8 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-prepare_pressure_sensor
-add_modules configfs industrialio-configfs industrialio-sw-trigger iio-trig-hrtimer srf08
+prepare_ticking_sensor 100
+add_modules srf08
 cat >"$root/test" <<'END'
 . /sensor
 # its version, and after the driver has set the range, which is the same register, an echo
@@ -30,11 +30,7 @@ i2cset -y 0 0x70 0x00 0x09
 echo srf08 0x70 >/sys/bus/i2c/devices/i2c-0/new_device
 i2cset -y -f 0 0x70 0x02 0x2301 w
 ranger=$iio/iio:device1
-mount -t configfs configfs /sys/kernel/config
-for name in tick tock; do
-	mkdir /sys/kernel/config/iio/triggers/hrtimer/$name
-done
-echo 100 >$iio/trigger0/sampling_frequency
+mkdir /sys/kernel/config/iio/triggers/hrtimer/tock
 echo 100 >$iio/trigger1/sampling_frequency
 echo 1 >$sensor/scan_elements/in_pressure_en
 echo 1 >$ranger/scan_elements/in_distance_en
@@ -58,7 +54,6 @@ samples() {
 	echo "$name"
 }
 
-echo tick >$sensor/trigger/current_trigger
 echo tick >$ranger/trigger/current_trigger
 cat $iio/trigger*/sampling_frequency
 samples alone $sensor

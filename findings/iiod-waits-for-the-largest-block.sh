@@ -21,16 +21,11 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-prepare_pressure_sensor
-add_modules configfs industrialio-configfs industrialio-sw-trigger iio-trig-hrtimer
+prepare_ticking_sensor 50
 unpack_all trixie "$root/0.26" iiod=0.26-2 libiio-utils=0.26-2 libiio0=0.26-2
 rm -rf "$root/0.26/usr/share"
 cat >"$root/test" <<'END'
 . /sensor
-mount -t configfs configfs /sys/kernel/config
-mkdir /sys/kernel/config/iio/triggers/hrtimer/tick
-echo 50 >$iio/trigger0/sampling_frequency
-echo tick >$sensor/trigger/current_trigger
 ip link set lo up
 
 # run PROGRAM [ARGUMENT...]: one of libiio

@@ -366,6 +366,18 @@ sensor=$iio/iio:device0
 END
 }
 
+# prepare_ticking_sensor RATE: the same with a hrtimer trigger "tick" of RATE Hz, which it has
+prepare_ticking_sensor() {
+	prepare_pressure_sensor
+	add_modules configfs industrialio-configfs industrialio-sw-trigger iio-trig-hrtimer
+	cat >>"$root/sensor" <<-END
+	mount -t configfs configfs /sys/kernel/config
+	mkdir /sys/kernel/config/iio/triggers/hrtimer/tick
+	echo $1 >\$iio/trigger0/sampling_frequency
+	echo tick >\$sensor/trigger/current_trigger
+	END
+}
+
 # boot: what /test says in the guest
 boot() {
 	(cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$tmp/initrd"
