@@ -16,11 +16,16 @@
 
 #include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/iio/buffer.h>
 #include <linux/iio/buffer-dmaengine.h>
+#include <linux/iio/consumer.h>
+#include <linux/iio/driver.h>
 #include <linux/iio/iio.h>
+#include <linux/iio/machine.h>
 #include <linux/math64.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
@@ -206,6 +211,7 @@ static const struct iio_info adc_dummy_info = {
 		.type = IIO_VOLTAGE,					\
 		.indexed = 1,						\
 		.channel = n,						\
+		.datasheet_name = "voltage" #n,				\
 		.output = out,						\
 		.info_mask_shared_by_all = BIT(IIO_CHAN_INFO_SAMP_FREQ), \
 		.scan_index = n,					\
@@ -257,6 +263,16 @@ static const unsigned long adc_dummy_pairs[] = {
 	BIT(0) | BIT(1), BIT(2) | BIT(3), BIT(4) | BIT(5), BIT(6) | BIT(7), 0,
 };
 
+/* The consumer, below, goes by the name of the device itself. */
+static struct iio_map adc_dummy_maps[] = {
+	{
+		.adc_channel_label = "voltage0",
+		.consumer_dev_name = "adc-dummy",
+		.consumer_channel = "consumer",
+	},
+	{ }
+};
+
 /* A scan of all channels must stay below what the DMA controller can do. */
 static unsigned int adc_dummy_max_frequency(void)
 {
@@ -306,6 +322,12 @@ static int adc_dummy_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 
+	if (type->direction == IIO_BUFFER_DIRECTION_IN) {
+		ret = devm_iio_map_array_register(dev, indio_dev, adc_dummy_maps);
+		if (ret)
+			return ret;
+	}
+
 	ret = devm_iio_dmaengine_buffer_setup_ext(dev, indio_dev, type->dma,
 						  type->direction);
 	if (ret)
@@ -332,6 +354,52 @@ static struct platform_driver adc_dummy_driver = {
 };
 
 static struct platform_device *adc_dummy_pdevs[ARRAY_SIZE(adc_dummy_ids) - 1];
+static struct dentry *adc_dummy_debugfs;
+
+/*
+ * Another driver that uses a channel of the ADC, as far as the IIO core can tell. Whoever
+ * opens the file has the channel, and each read() asks for its rate.
+ */
+static int adc_dummy_consumer_open(struct inode *inode, struct file *file)
+{
+	struct iio_channel *channel;
+
+	channel = iio_channel_get(&adc_dummy_pdevs[0]->dev, "consumer");
+	file->private_data = channel;
+
+	return PTR_ERR_OR_ZERO(channel);
+}
+
+static int adc_dummy_consumer_release(struct inode *inode, struct file *file)
+{
+	iio_channel_release(file->private_data);
+
+	return 0;
+}
+
+static ssize_t adc_dummy_consumer_read(struct file *file, char __user *buf,
+				       size_t size, loff_t *pos)
+{
+	char text[16];
+	int ret, val;
+
+	ret = iio_read_channel_attribute(file->private_data, &val, NULL,
+					 IIO_CHAN_INFO_SAMP_FREQ);
+	if (ret < 0)
+		return ret;
+
+	ret = scnprintf(text, sizeof(text), "%d\n", val);
+
+	return simple_read_from_buffer(buf, size, pos, text, ret);
+}
+
+static const struct file_operations adc_dummy_consumer_fops = {
+	.owner = THIS_MODULE,
+	.open = adc_dummy_consumer_open,
+	.read = adc_dummy_consumer_read,
+	.llseek = default_llseek,
+	.release = adc_dummy_consumer_release,
+};
 
 static void adc_dummy_unregister_devices(void)
 {
@@ -366,12 +434,17 @@ static int __init adc_dummy_init(void)
 		adc_dummy_pdevs[i] = pdev;
 	}
 
+	adc_dummy_debugfs = debugfs_create_dir("adc-dummy", NULL);
+	debugfs_create_file("consumer", 0400, adc_dummy_debugfs, NULL,
+			    &adc_dummy_consumer_fops);
+
 	return 0;
 }
 module_init(adc_dummy_init);
 
 static void __exit adc_dummy_exit(void)
 {
+	debugfs_remove_recursive(adc_dummy_debugfs);
 	adc_dummy_unregister_devices();
 	platform_driver_unregister(&adc_dummy_driver);
 }
@@ -379,4 +452,5 @@ module_exit(adc_dummy_exit);
 
 MODULE_DESCRIPTION("Dummy ADC and DAC on the dummy DMA controller");
 MODULE_LICENSE("GPL");
+IMPORT_NAMESPACE("IIO_CONSUMER");
 IMPORT_NAMESPACE("IIO_DMAENGINE_BUFFER");

@@ -602,21 +602,6 @@ TEST_F_TIMEOUT(stream, quarter_gigabyte_of_single_pages, 300)
 	expect_huge_block_works(_metadata, &self->dut, &self->blk[0]);
 }
 
-static size_t free_memory(void)
-{
-	unsigned long kib = 0;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f) &&
-	       sscanf(line, "MemFree: %lu", &kib) != 1)
-		;
-	if (f)
-		fclose(f);
-
-	return (size_t)kib << 10;
-}
-
 /* How much of the free memory is in pieces of 64 KiB or more */
 static size_t free_in_large_pieces(void)
 {
@@ -677,7 +662,7 @@ static pid_t start_fragmenting(size_t *size)
 	pid_t pid;
 	char c;
 
-	*size = free_memory();
+	*size = (size_t)meminfo_kib("MemFree") << 10;
 	if (*size < 2 * keep || pipe(ready))
 		return -1;
 	*size -= keep;
@@ -709,14 +694,14 @@ TEST_F_TIMEOUT(stream, large_block_in_fragmented_memory, 600)
 	if (pid < 0 || size / 2 < block + (64u << 20))
 		SKIP(goto out, "not enough memory");
 	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
-	       free_memory() >> 20, free_in_large_pieces() >> 20);
+	       (size_t)meminfo_kib("MemFree") >> 10, free_in_large_pieces() >> 20);
 
 	fd = heap_alloc("system", block);
 	if (fd < 0)
 		fd = udmabuf_alloc_unlimited(block);
 	ASSERT_EQ(0, block_wrap(&self->blk[0], fd, block));
 	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
-	       free_memory() >> 20, free_in_large_pieces() >> 20);
+	       (size_t)meminfo_kib("MemFree") >> 10, free_in_large_pieces() >> 20);
 	expect_huge_block_works(_metadata, &self->dut, &self->blk[0]);
 out:
 	if (pid > 0) {

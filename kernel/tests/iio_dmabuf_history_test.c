@@ -855,21 +855,6 @@ static void transfers(struct __test_metadata *_metadata, const struct bufs *b,
 	}
 }
 
-/* KiB in the caches of the kernel that cannot be freed; -1 if unknown */
-static long unreclaimable(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[128];
-	long kib = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "SUnreclaim: %ld", &kib);
-	if (f)
-		fclose(f);
-
-	return kib;
-}
-
 /*
  * Each ENQUEUE leaked its fence, of 128 bytes or more, up to v7.0 and 6.12.92
  * (a09399935508). KASAN holds freed memory back: there kmemleak has to tell.
@@ -886,10 +871,10 @@ TEST_F_TIMEOUT(fixed, each_enqueue_leaked_its_fence, 120)
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	transfers(_metadata, b, 200);
-	before = unreclaimable();
+	before = meminfo_kib("SUnreclaim");
 	ASSERT_LT(0, before);
 	transfers(_metadata, b, n);
-	EXPECT_TRUE(wait_until(unreclaimable() - before < n * 128 / 2 / 1024,
+	EXPECT_TRUE(wait_until(meminfo_kib("SUnreclaim") - before < n * 128 / 2 / 1024,
 			       WAIT_MS));
 }
 

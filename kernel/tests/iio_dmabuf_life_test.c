@@ -1364,6 +1364,33 @@ TEST_F(unbind, stops_what_was_detached_and_could_not_be_stopped)
 	expect_stopped_at_last(_metadata, self, 2, true);
 }
 
+/* After that nobody can, and the blocks of read() would be there for ever. */
+TEST_F(unbind, stops_reads_that_could_not_be_stopped)
+{
+	const size_t bytes = 4 << 20;
+	struct bufs *b = &self->b;
+	long before;
+	int i;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	before = meminfo_kib("MemFree");
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, dut_set_block_bytes(&b->dut, bytes));
+		ASSERT_EQ(0, dut_stall(&b->dut, 1));
+		ASSERT_EQ(0, dut_enable(&b->dut));
+		ASSERT_EQ(0, fault_set("fail_stop", 1));
+		ASSERT_EQ(0, dut_disable(&b->dut));
+		ASSERT_EQ(0, fault_get("fail_stop"));
+		unbind(_metadata, self);
+		close(self->old.fd);
+		rebind(_metadata, self);
+	}
+	EXPECT_TRUE(wait_until(before - meminfo_kib("MemFree") <
+			       (long)(2 * bytes >> 10), WAIT_MS));
+}
+
 /* ... or does, and until then the hardware writes to the memory. */
 TEST_F(unbind, waits_for_what_cannot_be_stopped)
 {
@@ -1393,6 +1420,46 @@ TEST_F(unbind, waits_for_what_cannot_be_stopped)
 	EXPECT_EQ(1, fence_status(fence));
 	EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
 	close(fence);
+	fault_set("fail_stop", 0);
+	b->dut.fd = -1;
+}
+
+static int read_consumer(void *arg)
+{
+	char rate[16];
+
+	return pread(*(int *)arg, rate, sizeof(rate), 0);
+}
+
+/* ... but nobody else for the removal, as another driver would that uses a channel. */
+TEST_F(unbind, waits_without_the_consumers)
+{
+	struct bufs *b = &self->b;
+	struct sleeper removal, s;
+	int consumer;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+	consumer = open("/sys/kernel/debug/adc-dummy/consumer", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(consumer, 0);
+	EXPECT_GT(read_consumer(&consumer), 0);
+
+	attach_all(_metadata, b);
+	close(stall(_metadata, b, 0));
+	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
+	self->old = b->dut;
+	self->unbound = true;
+	ASSERT_TRUE(removal_start(&removal, &b->dut));
+	sleeper_start(&s, read_consumer, &consumer);
+	EXPECT_TRUE(sleeper_join(&s, AT_ONCE_MS));
+	EXPECT_FALSE(removal.done);
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	ASSERT_TRUE(wait_until(s.done, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(ENODEV, s.err);
+	close(consumer);
 	fault_set("fail_stop", 0);
 	b->dut.fd = -1;
 }

@@ -158,6 +158,23 @@ static inline int file_read(const char *path, char *text, size_t size)
 	return 0;
 }
 
+/* A line of /proc/meminfo; -1 if there is none of that name */
+static inline long meminfo_kib(const char *name)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	size_t len = strlen(name);
+	char line[128];
+	long kib = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, len) && line[len] == ':')
+			kib = atol(line + len + 1);
+	if (f)
+		fclose(f);
+
+	return kib;
+}
+
 /* One of the files that tests turn like a lever */
 static inline int lever_set(const char *dir, const char *name,
 			    unsigned long long val)
