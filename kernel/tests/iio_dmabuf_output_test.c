@@ -1525,6 +1525,24 @@ TEST_F(cyclic, refused_at_enable_makes_room)
 	expect_replaced(_metadata, o, 0);
 }
 
+TEST_F(cyclic, refused_by_enqueue_makes_room)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, fault_set("refuse_prep", 1));
+	EXPECT_EQ(-1, enqueue_cyclic(b, 0));
+	EXPECT_EQ(0, fault_get("refuse_prep"));
+	EXPECT_TRUE(is_quiet(o));
+	fill(o, 1);
+	start_cyclic(_metadata, o, 1);
+	expect_replaced(_metadata, o, 0);
+}
+
 TEST_F(cyclic, failed_enable_leaves_it_queued)
 {
 	struct output *o = &self->o;
