@@ -395,6 +395,31 @@ TEST_F(report, wait_ends_with_the_disable)
 	EXPECT_EQ(0, s.ret);
 }
 
+/* ... also if the hardware does not end what it has begun. */
+TEST_F(report, wait_ends_with_the_last_detach_though_it_cannot_be_stopped)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+	int i;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_EQ(0, fault_set("fail_stop", 2));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	for (i = 1; i < NUM_BLOCKS; i++)
+		test_cmd_detach(b->dut.fd, b->blk[i].fd);
+	ASSERT_TRUE(sleeper_start(&s, read_report, b));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	EXPECT_EQ(0, fault_get("fail_stop"));
+	ASSERT_TRUE(sleeper_join(&s, AT_ONCE_MS));
+	EXPECT_EQ(0, s.ret);
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+}
+
 TEST_F(report, wait_ends_with_the_device)
 {
 	struct bufs *b = &self->b, copy;

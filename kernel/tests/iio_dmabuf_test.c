@@ -854,6 +854,71 @@ TEST_F(enqueue, sequence_numbers_grow)
 	}
 }
 
+/* Another thread with the same DMABUF, which has the CPU first whenever both could go on */
+struct rival {
+	struct bufs *bufs;
+	uint64_t end;
+	int num_enqueued;
+};
+
+static int run_on_first_cpu(int priority)
+{
+	struct sched_param param = { .sched_priority = priority };
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+
+	return sched_setaffinity(0, sizeof(cpus), &cpus) ||
+	       sched_setscheduler(0, priority ? SCHED_FIFO : SCHED_OTHER, &param);
+}
+
+static void *enqueue_first(void *arg)
+{
+	struct rival *r = arg;
+
+	if (run_on_first_cpu(1))
+		return "no priority";
+
+	while (now_ms() < r->end) {
+		if (!iio_enqueue(r->bufs->dut.fd, r->bufs->a.fd, SIZE))
+			r->num_enqueued++;
+		block_wait(&r->bufs->a, WAIT_MS);
+	}
+
+	return NULL;
+}
+
+/* After 16 of the other's transfers it insists, which leads to something when it gets a lock. */
+TEST_F(enqueue, gets_its_turn_behind_a_thread_that_is_quicker)
+{
+	struct bufs *b = &self->bufs;
+	struct rival r = { .bufs = b, .end = now_ms() + 2 * WAIT_MS };
+	pthread_t thread;
+	void *failed;
+	int i, before;
+
+	if (!b->dut.faults)
+		SKIP(return, NO_FAULTS);
+
+	/* Each transfer takes long enough for both of them to begin to wait. */
+	ASSERT_EQ(0, fault_set("rate", SIZE * 200));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, run_on_first_cpu(0));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, enqueue_first, &r));
+	EXPECT_TRUE(wait_until(r.num_enqueued > 3, WAIT_MS));
+	for (i = 0; i < 10; i++) {
+		before = r.num_enqueued;
+		test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
+		EXPECT_GT(64, r.num_enqueued - before);
+	}
+	EXPECT_LT(now_ms(), r.end);
+	r.end = 0;
+	ASSERT_EQ(0, pthread_join(thread, &failed));
+	EXPECT_TRUE(!failed);
+	fault_set("rate", 0);
+}
+
 /* ------------------------------------------- enqueue, transfers held back */
 
 FIXTURE(enqueue_stalled) {
