@@ -22,7 +22,8 @@ sweep: setup		## the same for each size, memory and work of the CPU, several tim
 	@ci/bench --sweep $(BENCH_ARGS)
 
 experiments: kernel	## measure again what Documentation/experiments.md says
-	@for base in 6.12 7.3; do \
+	@kernel/board/build >/dev/null
+	@for base in 6.12 7.3 7.3.plain; do \
 		ci/tree $$base && ci/assemble $$base $(CONFIG) || exit; \
 	done
 	@bench/experiments $(or $(EXPERIMENTS),all)
