@@ -143,6 +143,7 @@ struct dma_dummy_desc {
 /**
  * struct dma_dummy_chan - channel
  * @vc: virtual channel
+ * @dma_parms: of the device of the channel
  * @dir: the one direction of the channel
  * @task: the thread that is the hardware; runs while a client holds the channel
  * @wq: where the thread sleeps, and who waits for the thread
@@ -163,6 +164,7 @@ struct dma_dummy_desc {
  */
 struct dma_dummy_chan {
 	struct virt_dma_chan vc;
+	struct device_dma_parameters dma_parms;
 	enum dma_transfer_direction dir;
 	struct task_struct *task;
 	wait_queue_head_t wq;
@@ -276,6 +278,10 @@ MODULE_PARM_DESC(vec, "Offer transfers of DMA vectors (default: Y)");
 static bool repeat = true;
 module_param(repeat, bool, 0444);
 MODULE_PARM_DESC(repeat, "Offer transfers that are repeated until the next one (default: Y)");
+
+static bool chan_dev;
+module_param(chan_dev, bool, 0444);
+MODULE_PARM_DESC(chan_dev, "Memory is to be mapped for the device of the channel (default: N)");
 
 static struct platform_device *dma_dummy_pdev;
 
@@ -1625,6 +1631,18 @@ static void dma_dummy_init_chan(struct dma_dummy *dd, enum dma_dummy_id id,
 	vchan_init(&dc->vc, &dd->dma);
 }
 
+/* As where each channel has an IOMMU, or addresses, of its own */
+static int dma_dummy_use_chan_dev(struct dma_dummy_chan *dc)
+{
+	struct device *dev = &dc->vc.chan.dev->device;
+
+	dev->dma_mask = &dev->coherent_dma_mask;
+	dev->dma_parms = &dc->dma_parms;
+	dc->vc.chan.dev->chan_dma_dev = true;
+
+	return dummy_memory_init(dev);
+}
+
 static int dma_dummy_register(struct device *dev, struct dma_dummy *dd)
 {
 	struct dma_device *dma = &dd->dma;
@@ -1677,6 +1695,7 @@ static int dma_dummy_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct dma_dummy *dd;
+	unsigned int i;
 	int ret;
 
 	dd = devm_kzalloc(dev, sizeof(*dd), GFP_KERNEL);
@@ -1701,6 +1720,8 @@ static int dma_dummy_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 	ret = dma_dummy_register(dev, dd);
+	for (i = 0; !ret && chan_dev && i < ARRAY_SIZE(dd->chans); i++)
+		ret = dma_dummy_use_chan_dev(&dd->chans[i]);
 	if (ret)
 		return ret;
 

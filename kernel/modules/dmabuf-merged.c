@@ -78,6 +78,10 @@ static unsigned int shift;
 module_param(shift, uint, 0644);
 MODULE_PARM_DESC(shift, "DMA addresses of a mapping are so many bytes off, less than a page");
 
+static unsigned int split;
+module_param(split, uint, 0644);
+MODULE_PARM_DESC(split, "A mapping has two entries, the first so many bytes longer than pages, less than a page");
+
 static struct dma_resv dmabuf_merged_resv;
 static bool shared_resv;
 module_param(shared_resv, bool, 0644);
@@ -153,6 +157,21 @@ static void dmabuf_merged_free_table(struct sg_table *sgt)
 	kfree(sgt);
 }
 
+/* Both begin at a page, and so overlap: nothing is beyond the memory. */
+static void dmabuf_merged_split(struct sg_table *sgt, size_t size, size_t excess)
+{
+	struct scatterlist *first = sgt->sgl, *second = sg_next(first);
+	size_t half = round_down(size / 2, PAGE_SIZE);
+
+	if (!second)
+		return;
+
+	sg_dma_len(first) = half + excess;
+	sg_dma_address(second) = sg_dma_address(first) + half;
+	sg_dma_len(second) = size - half - excess;
+	sgt->nents = 2;
+}
+
 static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir)
 {
@@ -201,6 +220,10 @@ static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 		addr += sg_dma_len(sg);
 		left -= sg_dma_len(sg);
 	}
+
+	if (READ_ONCE(split))
+		dmabuf_merged_split(sgt, attach->dmabuf->size,
+				    READ_ONCE(split) % PAGE_SIZE);
 
 	return sgt;
 }

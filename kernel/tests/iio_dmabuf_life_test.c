@@ -895,6 +895,7 @@ TEST_F(mode, read_works_at_the_enable_after_the_last_detach)
 	test_cmd_attach(b->dut.fd, b->blk[0].fd);
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	expect_read_is_ebusy(_metadata, b);
 	ASSERT_EQ(0, dut_disable(&b->dut));
 	expect_read_mode_works(_metadata, &b->dut);
 }
@@ -917,9 +918,25 @@ TEST_F(mode, read_works_after_close)
 	ASSERT_EQ(0, dut_enable(&b->dut));
 	expect_transfer(_metadata, &b->dut, &b->blk[0]);
 	dut_close_fd(&b->dut);
-	ASSERT_EQ(0, dut_disable(&b->dut));
 	next_opens(_metadata, b);
+	expect_read_is_ebusy(_metadata, b);
+	ASSERT_EQ(0, dut_disable(&b->dut));
 	expect_read_mode_works(_metadata, &b->dut);
+}
+
+TEST_F(mode, attach_drops_what_was_not_read)
+{
+	struct bufs *b = &self->b;
+	struct pollfd pfd = { .fd = b->dut.fd, .events = POLLIN };
+	char data[4096];
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	EXPECT_EQ(1, poll(&pfd, 1, WAIT_MS));
+	ASSERT_EQ(0, dut_disable(&b->dut));
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	dut_nonblock(&b->dut, true);
+	EXPECT_ERRNO(EAGAIN, read(b->dut.fd, data, sizeof(data)));
 }
 
 /* An input buffer takes no samples, whatever the mode. */
@@ -1607,6 +1624,25 @@ TEST_F(modules, undefined_width_is_no_restriction)
 	expect_dmabuf_mode_works(_metadata, &b->dut);
 }
 
+/* Each channel may have an IOMMU of its own. */
+TEST_F(modules, dmabufs_are_mapped_for_the_device_of_the_channel)
+{
+	struct bufs *b = &self->b;
+	char dev[NAME_MAX] = "";
+	unsigned int dma, chan;
+
+	if (!block_alive(&b->blk[0]))
+		SKIP(return, "no dma-buf of ours in " BUFINFO);
+
+	self->reload = true;
+	ASSERT_TRUE(modules_renew(self, "chan_dev=Y"));
+	test_cmd_attach(b->dut.fd, b->blk[0].fd);
+	EXPECT_EQ(1, block_attachments(&b->blk[0], dev, sizeof(dev)));
+	EXPECT_EQ(2, sscanf(dev, "dma%uchan%u", &dma, &chan));
+	test_cmd_detach(b->dut.fd, b->blk[0].fd);
+	expect_dmabuf_mode_works(_metadata, &b->dut);
+}
+
 /* ---------------------------------------------------------------- suspend */
 
 #define PM_TEST		"/sys/power/pm_test"
@@ -1779,7 +1815,7 @@ TEST_F(mode_nonblock, read_of_a_left_buffer_does_no_harm)
 	ASSERT_EQ(0, dut_enable(&self->b.dut));
 	expect_transfer(_metadata, &self->b.dut, &self->b.blk[0]);
 	test_cmd_detach(self->b.dut.fd, self->b.blk[0].fd);
-	EXPECT_EQ(-1, read(self->b.dut.fd, data, sizeof(data)));
+	EXPECT_ERRNO(EBUSY, read(self->b.dut.fd, data, sizeof(data)));
 	ASSERT_EQ(0, dut_disable(&self->b.dut));
 	dut_nonblock(&self->b.dut, false);
 	expect_read_mode_works(_metadata, &self->b.dut);

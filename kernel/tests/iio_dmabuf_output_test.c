@@ -1383,17 +1383,6 @@ TEST_F(cyclic, there_is_one_at_a_time_of_those_that_are_queued)
 	expect_replaced(_metadata, o, 1);
 }
 
-static unsigned int count_records(int kmsg)
-{
-	unsigned int n = 0;
-	char text[4096];
-
-	while (read(kmsg, text, sizeof(text)) > 0)
-		n++;
-
-	return n;
-}
-
 TEST_F(cyclic, second_one_is_nothing_for_the_kernel_log)
 {
 	struct output *o = &self->o;
@@ -2531,6 +2520,21 @@ TEST_F(relay, output_does_not_wait_for_a_queued_input)
 	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
 	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
 	EXPECT_GT(AT_ONCE_MS, now_ms() - start);
+}
+
+/* There is no fence to tell, so that it is up to user space not to do that. */
+TEST_F(relay, input_does_not_wait_for_a_cyclic_output)
+{
+	struct output *o = &self->o;
+	struct bufs *b = &o->b;
+
+	enable_both(_metadata, self);
+	if (enqueue_cyclic(b, 0))
+		SKIP(return, "no cyclic transfers here");
+	test_cmd_enqueue(self->adc.fd, b->blk[0].fd, SIZE);
+	EXPECT_TRUE(block_wait(&b->blk[0], WAIT_MS));
+	/* ... and of another buffer it is not busy */
+	EXPECT_ERRNO(EBUSY, enqueue(b, 0));
 }
 
 TEST_F(relay, input_does_not_wait_for_a_queued_output)

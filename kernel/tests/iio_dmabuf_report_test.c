@@ -5,6 +5,8 @@
  */
 #include "iio_test_bufs.h"
 
+#include <sys/epoll.h>
+
 FIXTURE(report) {
 	struct bufs b;
 };
@@ -438,6 +440,113 @@ TEST_F(report, wait_ends_with_the_device)
 	dut_close_fd(&b->dut);
 	ASSERT_TRUE(dut_rebind(&b->dut));
 	next_opens(_metadata, b);
+}
+
+TEST_F(report, unread_one_goes_with_the_device)
+{
+	struct bufs *b = &self->b;
+	struct iio_dmabuf_report report;
+
+	if (!b->dut.stall)
+		SKIP(return, "%s is not there to be unbound", dut_name());
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(has_report(b, WAIT_MS));
+	ASSERT_EQ(0, dut_unbind(&b->dut));
+	EXPECT_ERRNO(ENODEV, read(b->dut.fd, &report, sizeof(report)));
+	dut_close_fd(&b->dut);
+	ASSERT_TRUE(dut_rebind(&b->dut));
+	next_opens(_metadata, b);
+}
+
+static int enqueue_report_first(void *arg)
+{
+	return enqueue_report(arg, 0);
+}
+
+/* It was there before the transfer had ended. */
+TEST_F(report, has_to_be_read_also_after_a_wait_for_the_transfer)
+{
+	struct bufs *b = &self->b;
+	struct sleeper s;
+
+	if (!b->dut.stall)
+		SKIP(return, "cannot hold transfers back");
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 1));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	ASSERT_TRUE(sleeper_start(&s, enqueue_report_first, b));
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EBUSY, s.err);
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+}
+
+/* The DMABUF may have more than one file descriptor. */
+TEST_F(report, names_the_descriptor_of_the_enqueue)
+{
+	struct bufs *b = &self->b;
+	int attached = b->blk[0].fd;
+
+	b->blk[0].fd = dup(attached);
+	ASSERT_GE(b->blk[0].fd, 0);
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	ASSERT_EQ(0, enqueue_report(b, 0));
+	expect_report(_metadata, b, 0, 1, 0, SIZE);
+	close(b->blk[0].fd);
+	b->blk[0].fd = attached;
+}
+
+TEST_F(report, each_is_an_event_of_an_edge_triggered_epoll)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC), i;
+	struct bufs *b = &self->b;
+
+	ASSERT_GE(epoll, 0);
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, b->dut.fd, &event));
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < NUM_BLOCKS; i++) {
+		EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+		ASSERT_EQ(0, enqueue_report(b, i));
+		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, WAIT_MS));
+	}
+	close(epoll);
+}
+
+/* There are more of them than fit into a page, to which a read() is limited. */
+TEST_F(report, a_page_of_them_is_read_at_once)
+{
+	size_t page = sysconf(_SC_PAGESIZE), whole, size;
+	struct iio_dmabuf_report *reports;
+	struct bufs *b = &self->b;
+	struct block *blks;
+	int num, i;
+
+	num = page / sizeof(*reports) + 5;
+	whole = page / sizeof(*reports) * sizeof(*reports);
+	size = num * sizeof(*reports);
+	blks = calloc(num, sizeof(*blks));
+	reports = calloc(num, sizeof(*reports));
+	ASSERT_TRUE(blks && reports);
+
+	ASSERT_EQ(0, dut_enable(&b->dut));
+	for (i = 0; i < num; i++) {
+		ASSERT_EQ(0, block_alloc(&blks[i], 4096));
+		test_cmd_attach(b->dut.fd, blks[i].fd);
+		ASSERT_EQ(0, iio_enqueue_flags(b->dut.fd, blks[i].fd, 4096,
+					       IIO_BUFFER_DMABUF_REPORT));
+	}
+	ASSERT_TRUE(block_wait(&blks[num - 1], WAIT_MS));
+	EXPECT_EQ(whole, read(b->dut.fd, reports, size));
+	EXPECT_EQ(size - whole, read(b->dut.fd, reports, size));
+	for (i = 0; i < num; i++)
+		block_free(&blks[i]);
+	free(reports);
+	free(blks);
 }
 
 /* Back to read(): all detached, or the buffer closed */

@@ -431,6 +431,21 @@ TEST_F(attach_merged, error_of_the_exporter_is_passed_on)
 	}
 }
 
+TEST_F(attach_merged, error_of_the_exporter_is_nothing_for_the_kernel_log)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), i;
+
+	if (kmsg < 0)
+		SKIP(return, "no /dev/kmsg");
+
+	ASSERT_EQ(0, merged_set("fail_map", EIO));
+	ASSERT_LE(0, lseek(kmsg, 0, SEEK_END));
+	for (i = 0; i < 50; i++)
+		test_err_attach(EIO, self->bufs.dut.fd, self->m.fd);
+	EXPECT_GT(10, count_records(kmsg));
+	close(kmsg);
+}
+
 TEST_F(attach_merged, error_of_the_exporter_leaves_nothing_behind)
 {
 	struct bufs *b = &self->bufs;
@@ -464,6 +479,21 @@ TEST_F(attach_merged, mapping_that_the_engine_cannot_do_is_eperm)
 	test_err_attach(EPERM, b->dut.fd, self->m.fd);
 	expect_nothing_left(_metadata, self);
 	ASSERT_EQ(0, merged_set("shift", b->dut.align));
+	test_cmd_attach(b->dut.fd, self->m.fd);
+}
+
+/* Nor an odd length in the middle */
+TEST_F(attach_merged, piece_that_the_engine_cannot_do_is_eperm)
+{
+	struct bufs *b = &self->bufs;
+
+	if (b->dut.align < 2)
+		SKIP(return, "this engine takes every length");
+
+	ASSERT_EQ(0, merged_set("split", b->dut.align / 2));
+	test_err_attach(EPERM, b->dut.fd, self->m.fd);
+	expect_nothing_left(_metadata, self);
+	ASSERT_EQ(0, merged_set("split", b->dut.align));
 	test_cmd_attach(b->dut.fd, self->m.fd);
 }
 
@@ -982,6 +1012,54 @@ TEST_F(enqueue_stalled, in_flight_is_waited_for)
 	close(fence);
 }
 
+/* The five seconds are for others, also when the own transfer has taken as long. */
+TEST_F(enqueue_stalled, in_flight_is_waited_for_as_long_as_it_takes)
+{
+	int timeline = sw_sync_open(), fence;
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	if (timeline < 0)
+		SKIP(return, "no CONFIG_SW_SYNC");
+
+	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
+	EXPECT_FALSE(wait_until(s.done, 5500));
+	fence = sw_sync_fence(timeline, 1);
+	ASSERT_GE(fence, 0);
+	if (fence_import(&b->a, fence))
+		TH_LOG("kernel cannot import a fence into a dma-buf");
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	EXPECT_FALSE(wait_until(s.done, 1000));
+	sw_sync_inc(timeline, 1);
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(0, s.ret);
+	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+	close(fence);
+	close(timeline);
+}
+
+/* How a program tells that it took hold of the fence in time */
+TEST_F(enqueue_stalled, fence_is_of_iio)
+{
+	struct bufs *b = &self->bufs;
+	char name[32];
+	int fence;
+
+	fence = fence_export(&b->a);
+	ASSERT_GE(fence, 0);
+	ASSERT_EQ(0, fence_driver(fence, name));
+	EXPECT_STREQ("iio", name);
+	close(fence);
+
+	ASSERT_EQ(0, dut_stall(&b->dut, 0));
+	ASSERT_TRUE(block_wait(&b->a, WAIT_MS));
+	fence = fence_export(&b->a);
+	ASSERT_GE(fence, 0);
+	ASSERT_EQ(0, fence_driver(fence, name));
+	EXPECT_STRNE("iio", name);
+	close(fence);
+}
+
 /* Everybody else goes on meanwhile. */
 TEST_F(enqueue_stalled, wait_for_the_own_transfer_holds_no_lock)
 {
@@ -1215,7 +1293,7 @@ TEST_F(enqueue_foreign, kill_ends_the_wait)
 	expect_transfer(_metadata, &b->dut, &b->b);
 }
 
-/* The attachment may go meanwhile: too late for the one or for the other. */
+/* The attachment may go meanwhile, which ends the wait. */
 TEST_F(enqueue_foreign, detach_meanwhile)
 {
 	struct bufs *b = &self->bufs;
@@ -1226,11 +1304,12 @@ TEST_F(enqueue_foreign, detach_meanwhile)
 	start = now_ms();
 	test_cmd_detach(b->dut.fd, b->b.fd);
 	EXPECT_GT(AT_ONCE_MS, (int)(now_ms() - start));
+	EXPECT_TRUE(wait_until(s.done, AT_ONCE_MS));
 
 	ASSERT_EQ(0, dut_stall(&b->dut, 0));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
-	if (s.ret)
-		EXPECT_EQ(EPERM, s.err);
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EPERM, s.err);
 	EXPECT_TRUE(block_wait(&b->b, WAIT_MS));
 	test_cmd_attach(b->dut.fd, b->b.fd);
 	expect_transfer(_metadata, &b->dut, &b->b);
@@ -1483,6 +1562,27 @@ TEST_F(enqueue_restless, one_fence_is_waited_for_5_s)
 	EXPECT_EQ(0, sw_sync_inc(self->timeline, 1));
 	test_cmd_enqueue(b->dut.fd, b->a.fd, SIZE);
 	EXPECT_TRUE(block_wait(&b->a, WAIT_MS));
+}
+
+/* A signal that restarts the call restarts the time as well. */
+TEST_F(enqueue_restless, five_seconds_begin_anew_with_sa_restart)
+{
+	struct sigaction sa = {
+		.sa_handler = nop_handler,
+		.sa_flags = SA_RESTART,
+	};
+	struct bufs *b = &self->bufs;
+	struct sleeper s;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
+	EXPECT_FALSE(wait_until(s.done, 3000));
+	pthread_kill(s.thread, SIGUSR1);
+	EXPECT_FALSE(wait_until(s.done, 3500));
+	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	EXPECT_EQ(-1, s.ret);
+	EXPECT_EQ(EBUSY, s.err);
+	EXPECT_EQ(0, sw_sync_inc(self->timeline, 1));
 }
 
 /* ------------------------------------------- reservation lock held by others */

@@ -175,6 +175,18 @@ static inline long meminfo_kib(const char *name)
 	return kib;
 }
 
+/* Records of an open /dev/kmsg, O_NONBLOCK, from where it was */
+static inline unsigned int count_records(int kmsg)
+{
+	unsigned int n = 0;
+	char text[4096];
+
+	while (read(kmsg, text, sizeof(text)) > 0)
+		n++;
+
+	return n;
+}
+
 /* One of the files that tests turn like a lever */
 static inline int lever_set(const char *dir, const char *name,
 			    unsigned long long val)
@@ -289,6 +301,7 @@ static inline void merged_reset(void)
 	merged_set("fail_map", 0);
 	merged_set("short_table", 0);
 	merged_set("shift", 0);
+	merged_set("split", 0);
 	merged_set("shared_resv", 0);
 	merged_set("claim_gib", 0);
 }
@@ -1109,6 +1122,23 @@ static inline int fence_status(int fence)
 			return fences[i].status;
 
 	return info.status;
+}
+
+/* Which driver the fence is of, or one of them */
+static inline int fence_driver(int fence, char name[32])
+{
+	struct sync_fence_info fences[MAX_FENCES] = { 0 };
+	struct sync_file_info info = {
+		.num_fences = MAX_FENCES,
+		.sync_fence_info = (uintptr_t)fences,
+	};
+
+	if (ioctl(fence, SYNC_IOC_FILE_INFO, &info))
+		return -errno;
+
+	snprintf(name, 32, "%.31s", fences[0].driver_name);
+
+	return 0;
 }
 
 static inline int fence_wait(int fence, int ms)
