@@ -1576,9 +1576,9 @@ TEST_F(enqueue_restless, five_seconds_begin_anew_with_sa_restart)
 
 	sigaction(SIGUSR1, &sa, NULL);
 	ASSERT_TRUE(sleeper_start(&s, enqueue_a, b));
-	EXPECT_FALSE(wait_until(s.done, 3000));
+	EXPECT_FALSE(wait_until(s.done, 2500));
 	pthread_kill(s.thread, SIGUSR1);
-	EXPECT_FALSE(wait_until(s.done, 3500));
+	EXPECT_FALSE(wait_until(s.done, 3000));
 	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
 	EXPECT_EQ(-1, s.ret);
 	EXPECT_EQ(EBUSY, s.err);
