@@ -657,12 +657,13 @@ static bool fragment_memory(size_t size)
  */
 static pid_t start_fragmenting(size_t *size)
 {
+	long kib = meminfo_kib("MemFree");
 	size_t keep = 96u << 20;
 	int ready[2];
 	pid_t pid;
 	char c;
 
-	*size = (size_t)meminfo_kib("MemFree") << 10;
+	*size = kib < 0 ? 0 : (size_t)kib << 10;
 	if (*size < 2 * keep || pipe(ready))
 		return -1;
 	*size -= keep;

@@ -1384,7 +1384,8 @@ TEST_F(unbind, stops_what_was_detached_and_could_not_be_stopped)
 /* After that nobody can, and the blocks of read() would be there for ever. */
 TEST_F(unbind, stops_reads_that_could_not_be_stopped)
 {
-	const size_t bytes = 4 << 20;
+	const size_t bytes = 1 << 20;
+	const int rounds = 16;
 	struct bufs *b = &self->b;
 	long before;
 	int i;
@@ -1393,7 +1394,7 @@ TEST_F(unbind, stops_reads_that_could_not_be_stopped)
 		SKIP(return, NO_FAULTS);
 
 	before = meminfo_kib("MemFree");
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < rounds; i++) {
 		ASSERT_EQ(0, dut_set_block_bytes(&b->dut, bytes));
 		ASSERT_EQ(0, dut_stall(&b->dut, 1));
 		ASSERT_EQ(0, dut_enable(&b->dut));
@@ -1404,8 +1405,9 @@ TEST_F(unbind, stops_reads_that_could_not_be_stopped)
 		close(self->old.fd);
 		rebind(_metadata, self);
 	}
+	/* Half of them, of which there are two each time */
 	EXPECT_TRUE(wait_until(before - meminfo_kib("MemFree") <
-			       (long)(2 * bytes >> 10), WAIT_MS));
+			       (long)(rounds * bytes >> 10), WAIT_MS));
 }
 
 /* ... or does, and until then the hardware writes to the memory. */
@@ -1451,14 +1453,15 @@ static int read_consumer(void *arg)
 /* ... but nobody else for the removal, as another driver would that uses a channel. */
 TEST_F(unbind, waits_without_the_consumers)
 {
+	static struct sleeper removal, s;
 	struct bufs *b = &self->b;
-	struct sleeper removal, s;
 	int consumer;
 
 	if (!b->dut.faults)
 		SKIP(return, NO_FAULTS);
 	consumer = open("/sys/kernel/debug/adc-dummy/consumer", O_RDONLY | O_CLOEXEC);
-	ASSERT_GE(consumer, 0);
+	if (consumer < 0)
+		SKIP(return, "the device has no consumer");
 	EXPECT_GT(read_consumer(&consumer), 0);
 
 	attach_all(_metadata, b);
@@ -1467,6 +1470,7 @@ TEST_F(unbind, waits_without_the_consumers)
 	self->old = b->dut;
 	self->unbound = true;
 	ASSERT_TRUE(removal_start(&removal, &b->dut));
+	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
 	sleeper_start(&s, read_consumer, &consumer);
 	EXPECT_TRUE(sleeper_join(&s, AT_ONCE_MS));
 	EXPECT_FALSE(removal.done);
