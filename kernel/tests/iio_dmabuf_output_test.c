@@ -2528,6 +2528,8 @@ TEST_F(relay, input_does_not_wait_for_a_cyclic_output)
 	struct output *o = &self->o;
 	struct bufs *b = &o->b;
 
+	/* An interrupt for each round */
+	slow_down(_metadata, o);
 	enable_both(_metadata, self);
 	if (enqueue_cyclic(b, 0)) {
 		ASSERT_EQ(EINVAL, errno);
