@@ -1632,15 +1632,25 @@ static void dma_dummy_init_chan(struct dma_dummy *dd, enum dma_dummy_id id,
 }
 
 /* As where each channel has an IOMMU, or addresses, of its own */
-static int dma_dummy_use_chan_dev(struct dma_dummy_chan *dc)
+static int dma_dummy_use_chan_devs(struct dma_dummy *dd)
 {
-	struct device *dev = &dc->vc.chan.dev->device;
+	struct dma_dummy_chan *dc;
+	struct device *dev;
+	unsigned int i;
+	int ret;
 
-	dev->dma_mask = &dev->coherent_dma_mask;
-	dev->dma_parms = &dc->dma_parms;
-	dc->vc.chan.dev->chan_dma_dev = true;
+	for (i = 0; i < ARRAY_SIZE(dd->chans); i++) {
+		dc = &dd->chans[i];
+		dev = &dc->vc.chan.dev->device;
+		dev->dma_mask = &dev->coherent_dma_mask;
+		dev->dma_parms = &dc->dma_parms;
+		dc->vc.chan.dev->chan_dma_dev = true;
+		ret = dummy_memory_init(dev);
+		if (ret)
+			return ret;
+	}
 
-	return dummy_memory_init(dev);
+	return 0;
 }
 
 static int dma_dummy_register(struct device *dev, struct dma_dummy *dd)
@@ -1695,7 +1705,6 @@ static int dma_dummy_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct dma_dummy *dd;
-	unsigned int i;
 	int ret;
 
 	dd = devm_kzalloc(dev, sizeof(*dd), GFP_KERNEL);
@@ -1720,8 +1729,8 @@ static int dma_dummy_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 	ret = dma_dummy_register(dev, dd);
-	for (i = 0; !ret && chan_dev && i < ARRAY_SIZE(dd->chans); i++)
-		ret = dma_dummy_use_chan_dev(&dd->chans[i]);
+	if (!ret && chan_dev)
+		ret = dma_dummy_use_chan_devs(dd);
 	if (ret)
 		return ret;
 

@@ -163,7 +163,7 @@ static void dmabuf_merged_split(struct sg_table *sgt, size_t size, size_t excess
 	struct scatterlist *first = sgt->sgl, *second = sg_next(first);
 	size_t half = round_down(size / 2, PAGE_SIZE);
 
-	if (!second)
+	if (!excess || !second)
 		return;
 
 	sg_dma_len(first) = half + excess;
@@ -221,9 +221,7 @@ static struct sg_table *dmabuf_merged_map(struct dma_buf_attachment *attach,
 		left -= sg_dma_len(sg);
 	}
 
-	if (READ_ONCE(split))
-		dmabuf_merged_split(sgt, attach->dmabuf->size,
-				    READ_ONCE(split) % PAGE_SIZE);
+	dmabuf_merged_split(sgt, attach->dmabuf->size, READ_ONCE(split) % PAGE_SIZE);
 
 	return sgt;
 }

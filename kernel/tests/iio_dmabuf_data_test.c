@@ -631,6 +631,12 @@ static size_t free_in_large_pieces(void)
 	return sum;
 }
 
+static void print_free_memory(void)
+{
+	printf("# %ld MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
+	       meminfo_kib("MemFree") >> 10, free_in_large_pieces() >> 20);
+}
+
 /* Takes nearly all of the memory in single pages, and gives back every second one. */
 static bool fragment_memory(size_t size)
 {
@@ -694,15 +700,13 @@ TEST_F_TIMEOUT(stream, large_block_in_fragmented_memory, 600)
 
 	if (pid < 0 || size / 2 < block + (64u << 20))
 		SKIP(goto out, "not enough memory");
-	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
-	       (size_t)meminfo_kib("MemFree") >> 10, free_in_large_pieces() >> 20);
+	print_free_memory();
 
 	fd = heap_alloc("system", block);
 	if (fd < 0)
 		fd = udmabuf_alloc_unlimited(block);
 	ASSERT_EQ(0, block_wrap(&self->blk[0], fd, block));
-	printf("# %zu MiB free, %zu MiB of it in pieces of 64 KiB or more\n",
-	       (size_t)meminfo_kib("MemFree") >> 10, free_in_large_pieces() >> 20);
+	print_free_memory();
 	expect_huge_block_works(_metadata, &self->dut, &self->blk[0]);
 out:
 	if (pid > 0) {

@@ -1410,6 +1410,34 @@ TEST_F(unbind, stops_reads_that_could_not_be_stopped)
 			       (long)(rounds * bytes >> 10), WAIT_MS));
 }
 
+/* A removal that has to wait for a transfer. Returns the fence of that. */
+static int begin_to_unbind(struct __test_metadata *_metadata,
+			   FIXTURE_DATA(unbind) *self, struct sleeper *removal)
+{
+	struct bufs *b = &self->b;
+	int fence;
+
+	attach_all(_metadata, b);
+	fence = stall(_metadata, b, 0);
+	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
+	self->old = b->dut;
+	self->unbound = true;
+	ASSERT_TRUE(removal_start(removal, &b->dut));
+	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+
+	return fence;
+}
+
+/* ... which ends now. */
+static void end_unbind(struct __test_metadata *_metadata,
+		       FIXTURE_DATA(unbind) *self, struct sleeper *removal)
+{
+	ASSERT_EQ(0, dut_stall(&self->b.dut, 0));
+	ASSERT_TRUE(sleeper_join(removal, WAIT_MS));
+	fault_set("fail_stop", 0);
+	self->b.dut.fd = -1;
+}
+
 /* ... or does, and until then the hardware writes to the memory. */
 TEST_F(unbind, waits_for_what_cannot_be_stopped)
 {
@@ -1422,25 +1450,16 @@ TEST_F(unbind, waits_for_what_cannot_be_stopped)
 	if (!block_alive(&b->blk[0]))
 		SKIP(return, "no dma-buf of ours in " BUFINFO);
 
-	attach_all(_metadata, b);
-	fence = stall(_metadata, b, 0);
-	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
-	self->old = b->dut;
-	self->unbound = true;
-	ASSERT_TRUE(removal_start(&s, &b->dut));
-	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+	fence = begin_to_unbind(_metadata, self, &s);
 	EXPECT_TRUE(wait_until(!block_attachments(&b->blk[1], NULL, 0), WAIT_MS));
 	EXPECT_FALSE(wait_until(s.done, QUIET_MS));
 	EXPECT_EQ(1, block_attachments(&b->blk[0], NULL, 0));
 	EXPECT_EQ(0, fence_status(fence));
 
-	ASSERT_EQ(0, dut_stall(&b->dut, 0));
-	ASSERT_TRUE(sleeper_join(&s, WAIT_MS));
+	end_unbind(_metadata, self, &s);
 	EXPECT_EQ(1, fence_status(fence));
 	EXPECT_EQ(0, block_attachments(&b->blk[0], NULL, 0));
 	close(fence);
-	fault_set("fail_stop", 0);
-	b->dut.fd = -1;
 }
 
 static int read_consumer(void *arg)
@@ -1454,35 +1473,25 @@ static int read_consumer(void *arg)
 TEST_F(unbind, waits_without_the_consumers)
 {
 	static struct sleeper removal, s;
-	struct bufs *b = &self->b;
 	int consumer;
 
-	if (!b->dut.faults)
+	if (!self->b.dut.faults)
 		SKIP(return, NO_FAULTS);
 	consumer = open("/sys/kernel/debug/adc-dummy/consumer", O_RDONLY | O_CLOEXEC);
 	if (consumer < 0)
 		SKIP(return, "the device has no consumer");
 	EXPECT_GT(read_consumer(&consumer), 0);
 
-	attach_all(_metadata, b);
-	close(stall(_metadata, b, 0));
-	ASSERT_EQ(0, fault_set("fail_stop", INT_MAX));
-	self->old = b->dut;
-	self->unbound = true;
-	ASSERT_TRUE(removal_start(&removal, &b->dut));
-	EXPECT_TRUE(wait_until(dut_gone(&b->dut), AT_ONCE_MS));
+	close(begin_to_unbind(_metadata, self, &removal));
 	sleeper_start(&s, read_consumer, &consumer);
 	EXPECT_TRUE(sleeper_join(&s, AT_ONCE_MS));
 	EXPECT_FALSE(removal.done);
 
-	ASSERT_EQ(0, dut_stall(&b->dut, 0));
-	ASSERT_TRUE(sleeper_join(&removal, WAIT_MS));
+	end_unbind(_metadata, self, &removal);
 	ASSERT_TRUE(wait_until(s.done, WAIT_MS));
 	EXPECT_EQ(-1, s.ret);
 	EXPECT_EQ(ENODEV, s.err);
 	close(consumer);
-	fault_set("fail_stop", 0);
-	b->dut.fd = -1;
 }
 
 TEST_F(unbind, wakes_enqueue_that_waits_for_its_own_transfer)

@@ -1387,13 +1387,13 @@ TEST_F(cyclic, second_one_is_nothing_for_the_kernel_log)
 {
 	struct output *o = &self->o;
 	struct bufs *b = &o->b;
-	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC), i;
+	int kmsg, i;
 
+	start_cyclic(_metadata, o, 0);
+	kmsg = kmsg_open(_metadata);
 	if (kmsg < 0)
 		SKIP(return, "no /dev/kmsg");
 
-	start_cyclic(_metadata, o, 0);
-	ASSERT_LE(0, lseek(kmsg, 0, SEEK_END));
 	for (i = 0; i < 50; i++) {
 		EXPECT_EQ(-1, enqueue_cyclic(b, 1));
 		test_cmd_detach(b->dut.fd, b->blk[1].fd);
@@ -2144,13 +2144,9 @@ static int write_twice_as_much(void *arg)
 TEST_F(write, signal_ends_it_with_what_was_taken)
 {
 	struct output *o = &self->o;
-	struct sigaction action = {
-		.sa_handler = nop_handler,
-		.sa_flags = SA_RESTART,
-	};
 	struct sleeper s;
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, restart_on_usr1());
 	ASSERT_EQ(0, dut_stall(&o->b.dut, 1));
 	ASSERT_EQ(0, dut_enable(&o->b.dut));
 	count_on(self);

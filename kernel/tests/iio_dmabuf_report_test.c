@@ -520,14 +520,14 @@ TEST_F(report, each_is_an_event_of_an_edge_triggered_epoll)
 /* There are more of them than fit into a page, to which a read() is limited. */
 TEST_F(report, a_page_of_them_is_read_at_once)
 {
-	size_t page = sysconf(_SC_PAGESIZE), whole, size;
+	size_t page = sysconf(_SC_PAGESIZE), size;
 	struct iio_dmabuf_report *reports;
 	struct bufs *b = &self->b;
 	struct block *blks;
-	int num, i;
+	int fit, num, i;
 
-	num = page / sizeof(*reports) + 5;
-	whole = page / sizeof(*reports) * sizeof(*reports);
+	fit = page / sizeof(*reports);
+	num = fit + 5;
 	size = num * sizeof(*reports);
 	if (num > 500)
 		SKIP(return, "pages of %zu bytes hold too many reports", page);
@@ -543,8 +543,8 @@ TEST_F(report, a_page_of_them_is_read_at_once)
 					       IIO_BUFFER_DMABUF_REPORT));
 	}
 	ASSERT_TRUE(block_wait(&blks[num - 1], WAIT_MS));
-	EXPECT_EQ(whole, read(b->dut.fd, reports, size));
-	EXPECT_EQ(size - whole, read(b->dut.fd, reports, size));
+	EXPECT_EQ(fit * sizeof(*reports), read(b->dut.fd, reports, size));
+	EXPECT_EQ((num - fit) * sizeof(*reports), read(b->dut.fd, reports, size));
 	for (i = 0; i < num; i++)
 		block_free(&blks[i]);
 	free(reports);

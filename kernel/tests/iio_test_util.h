@@ -175,7 +175,18 @@ static inline long meminfo_kib(const char *name)
 	return kib;
 }
 
-/* Records of an open /dev/kmsg, O_NONBLOCK, from where it was */
+/* The kernel log, for what comes from now on; -1 if it cannot be had */
+static inline int kmsg_open(struct __test_metadata *_metadata)
+{
+	int kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (kmsg >= 0)
+		ASSERT_LE(0, lseek(kmsg, 0, SEEK_END));
+
+	return kmsg;
+}
+
+/* How many records have come since */
 static inline unsigned int count_records(int kmsg)
 {
 	unsigned int n = 0;
@@ -1101,20 +1112,29 @@ static inline int sw_sync_inc(int timeline, __u32 by)
 
 #define MAX_FENCES	8
 
+static inline int fence_info(int fence, struct sync_file_info *info,
+			     struct sync_fence_info fences[MAX_FENCES])
+{
+	memset(fences, 0, MAX_FENCES * sizeof(fences[0]));
+	*info = (struct sync_file_info){
+		.num_fences = MAX_FENCES,
+		.sync_fence_info = (uintptr_t)fences,
+	};
+
+	return ioctl(fence, SYNC_IOC_FILE_INFO, info);
+}
+
 /*
  * 0 pending, 1 signalled, < 0 signalled with this error. A sync file of more than one
  * fence tells an error only to those who ask for each of them.
  */
 static inline int fence_status(int fence)
 {
-	struct sync_fence_info fences[MAX_FENCES] = { 0 };
-	struct sync_file_info info = {
-		.num_fences = MAX_FENCES,
-		.sync_fence_info = (uintptr_t)fences,
-	};
+	struct sync_fence_info fences[MAX_FENCES];
+	struct sync_file_info info;
 	unsigned int i;
 
-	if (ioctl(fence, SYNC_IOC_FILE_INFO, &info))
+	if (fence_info(fence, &info, fences))
 		return -EBADF;
 
 	for (i = 0; i < info.num_fences; i++)
@@ -1127,13 +1147,10 @@ static inline int fence_status(int fence)
 /* Which driver the fence is of, or one of them */
 static inline int fence_driver(int fence, char name[32])
 {
-	struct sync_fence_info fences[MAX_FENCES] = { 0 };
-	struct sync_file_info info = {
-		.num_fences = MAX_FENCES,
-		.sync_fence_info = (uintptr_t)fences,
-	};
+	struct sync_fence_info fences[MAX_FENCES];
+	struct sync_file_info info;
 
-	if (ioctl(fence, SYNC_IOC_FILE_INFO, &info))
+	if (fence_info(fence, &info, fences))
 		return -errno;
 
 	snprintf(name, 32, "%.31s", fences[0].driver_name);
@@ -1371,6 +1388,17 @@ static inline bool removal_start(struct sleeper *s, struct iio_dut *dut)
 
 static inline void nop_handler(int sig)
 {
+}
+
+/* A SIGUSR1 that the kernel restarts system calls behind */
+static inline int restart_on_usr1(void)
+{
+	struct sigaction action = {
+		.sa_handler = nop_handler,
+		.sa_flags = SA_RESTART,
+	};
+
+	return sigaction(SIGUSR1, &action, NULL);
 }
 
 /*
