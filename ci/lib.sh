@@ -430,6 +430,13 @@ git_state() {
 	echo "$state${changes:+-dirty}"
 }
 
+# Until a processor is free: most of what tests start in the background uses one.
+wait_for_processor() {
+	while (($(jobs -rp | wc -l) >= $(nproc))); do
+		wait -n || true
+	done
+}
+
 # For scripts that have applied the series to a small tree $am.
 # shellcheck disable=SC2154 # set there
 each_commit() {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# shellcheck disable=SC3043,SC2154 # busybox has "local"; variables of the host
+# shellcheck disable=SC3043,SC3045,SC2154 # busybox has "local" and "read -t"; variables of the host
 #
 # What ci/check-peer and ci/check-proofs run in the guest, with /etc/guest.sh read in. The host
 # sets (see peer.sh):
@@ -58,20 +58,15 @@ verdict() {
 
 # In the background, because not even SIGKILL ends what sleeps in the kernel for good.
 run_test() {
-	local waited=0
+	local status
 
-	rm -f /tmp/status
 	(
 		status=0
 		setsid "/tests/$1" "$2" >/tmp/log 2>&1 || status=$?
-		echo $status >/tmp/status
+		echo $status >&3
 	) &
-	while [ ! -s /tmp/status ] && [ $waited -lt $((limit * 20)) ]; do
-		usleep 50000
-		waited=$((waited + 1))
-	done
-	if [ -s /tmp/status ]; then
-		result=$(verdict /tmp/log "$(cat /tmp/status)")
+	if read -r -t "$limit" status <&3; then
+		result=$(verdict /tmp/log "$status")
 	else
 		result=hang
 	fi
@@ -113,10 +108,13 @@ find_leaks() {
 	say "end 9999 $result"
 }
 
+# What looks for leaks by itself, every ten minutes, costs more than the tests; find_leaks looks.
+echo scan=off >/sys/kernel/debug/kmemleak
 [ "$locks" = 1 ] || echo 0 >/proc/sys/kernel/prove_locking
 for module in $modules; do
 	insmod "/modules/$module.ko"
 done
+mkfifo /tmp/status && exec 3<>/tmp/status
 load_dummies
 case $programs in
 *usb_*) load_usb ;;
