@@ -15,7 +15,7 @@
 
 # shellcheck disable=SC2034,SC2154 # variables of the scripts that source this
 # Seconds that a test may take, and a guest
-limit=240 guest_limit=2400
+limit=150 guest_limit=2400
 
 # Of the fixes for 7.3 there is one kernel with all checkers: what they touch are modules, built
 # for each state of the tree.
