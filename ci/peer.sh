@@ -26,7 +26,8 @@ out=$BUILD/out/$modular-zcu102-vendor-debug-modular
 work=$BUILD/out/proofs-$base
 # What modular.config makes modules of, in the order in which they load
 series_modules='virt-dma industrialio industrialio-buffer-dma industrialio-buffer-dmaengine
-	industrialio-backend adi-axi-adc dma-axi-dmac'
+	industrialio-backend adi-axi-adc dma-axi-dmac kfifo_buf industrialio-triggered-buffer
+	industrialio-configfs industrialio-sw-device iio_dummy'
 series_modules=${series_modules//[$'\n\t']/ }
 
 build_modular() {
