@@ -22,6 +22,7 @@
 #include <linux/iopoll.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/preempt.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -524,6 +525,7 @@ static void vecs_after_a_stop(struct dmac_test *t)
 	struct dma_async_tx_descriptor *desc;
 	struct piece pieces[MAX_PIECES];
 	unsigned int num = make_pieces(pieces);
+	int ret;
 
 	desc = prep_vecs(t, pieces, num, DMA_CTRL_REUSE);
 	if (!EXPECT(t, desc))
@@ -531,9 +533,14 @@ static void vecs_after_a_stop(struct dmac_test *t)
 
 	expect_nothing(t);
 	submit(t, desc);
+	/* Whoever gets the CPU meanwhile may keep it until all has arrived. */
+	preempt_disable();
 	dma_async_issue_pending(t->chan);
-	usleep_range(20, 30);
-	EXPECT(t, !dmaengine_terminate_sync(t->chan));
+	udelay(20);
+	ret = dmaengine_terminate_async(t->chan);
+	preempt_enable();
+	dmaengine_synchronize(t->chan);
+	EXPECT(t, !ret);
 	EXPECT(t, !atomic_read(&t->callbacks));
 	poison(t);
 	if (run(t, desc, 0))
@@ -944,9 +951,12 @@ static void stop_that_does_not_come(struct dmac_test *t)
 
 	expect_nothing(t);
 	cookie = submit(t, desc);
+	/* Before it has ended */
+	preempt_disable();
 	dma_async_issue_pending(t->chan);
-	usleep_range(10, 20);
+	udelay(10);
 	lever(t, CONTROL_RX_STALL, 1);
+	preempt_enable();
 	usleep_range(10, 20);
 	EXPECT(t, dmaengine_terminate_sync(t->chan) == -ETIMEDOUT);
 	EXPECT(t, dmaengine_tx_status(t->chan, cookie, &state) == DMA_IN_PROGRESS);
