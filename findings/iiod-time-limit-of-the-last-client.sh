@@ -24,18 +24,10 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 prepare_ticking_sensor 0.25
-unpack_all trixie "$root/0.26" iiod=0.26-2 libiio-utils=0.26-2 libiio0=0.26-2
-rm -rf "$root/0.26/usr/share"
+add_iiod
 cat >"$root/test" <<'END'
 . /sensor
-ip link set lo up
-
-# run PROGRAM [ARGUMENT...]: one of libiio
-program=/0.26/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
-libraries=/0.26/lib/x86_64-linux-gnu:/0.26/usr/lib/x86_64-linux-gnu
-run() {
-	$program --library-path $libraries /0.26/usr/"$@"
-}
+. /iiod
 
 # record NAME SAMPLES: with a limit of a minute; what came of it
 record() {

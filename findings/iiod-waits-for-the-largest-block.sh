@@ -22,32 +22,25 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 
 prepare_ticking_sensor 50
-unpack_all trixie "$root/0.26" iiod=0.26-2 libiio-utils=0.26-2 libiio0=0.26-2
-rm -rf "$root/0.26/usr/share"
+add_iiod
 cat >"$root/test" <<'END'
 . /sensor
-ip link set lo up
-
-# run PROGRAM [ARGUMENT...]: one of libiio
-program=/0.26/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
-libraries=/0.26/lib/x86_64-linux-gnu:/0.26/usr/lib/x86_64-linux-gnu
-run() {
-	$program --library-path $libraries /0.26/usr/"$@" 2>/dev/null
-}
+. /iiod
 
 # read NAME SIZE SAMPLES: in blocks of this size; what came of it, and after how long
 read_blocks() {
 	read -r start rest </proc/uptime
 	status=0
-	run bin/iio_readdev -u ip:127.0.0.1 -T 60000 -b $2 -s $3 lps22hb pressure >/tmp/$1 || status=$?
+	run bin/iio_readdev -u ip:127.0.0.1 -T 60000 -b $2 -s $3 lps22hb pressure \
+		>/tmp/$1 2>/dev/null || status=$?
 	read -r now rest </proc/uptime
 	echo "$1 $status $(stat -c %s /tmp/$1) $((${now%.*}${now#*.} - ${start%.*}${start#*.}))"
 }
 
-run sbin/iiod >/dev/null &
+run sbin/iiod >/dev/null 2>&1 &
 for attempt in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 1
-	! run bin/iio_info -u ip:127.0.0.1 >/dev/null || break
+	! run bin/iio_info -u ip:127.0.0.1 >/dev/null 2>&1 || break
 done
 read_blocks alone 10 10
 read_blocks large 200 800 &

@@ -378,6 +378,21 @@ prepare_ticking_sensor() {
 	END
 }
 
+# add_iiod: lays iiod and the programs of libiio 0.26 into a guest, and a script /iiod to be read
+# in by /test, which has "run PROGRAM [ARGUMENT...]" for them
+add_iiod() {
+	unpack_all trixie "$root/0.26" iiod=0.26-2 libiio-utils=0.26-2 libiio0=0.26-2
+	rm -rf "$root/0.26/usr/share"
+	cat >"$root/iiod" <<'END'
+ip link set lo up
+program=/0.26/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
+libraries=/0.26/lib/x86_64-linux-gnu:/0.26/usr/lib/x86_64-linux-gnu
+run() {
+	$program --library-path $libraries /0.26/usr/"$@"
+}
+END
+}
+
 # boot: what /test says in the guest
 boot() {
 	(cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$tmp/initrd"
