@@ -4,7 +4,8 @@
  *
  * Runs when it is loaded, while no other driver has the channels of the board's two DMA
  * controllers: lists, vectors that are used again, cyclic and interleaved transfers, early
- * ends, and hardware that does not stop. The result is KTAP in /sys/kernel/debug/dmac-test.
+ * ends, hardware that does not stop, and hardware that was left running. The result is KTAP in
+ * /sys/kernel/debug/dmac-test.
  *
  * The samples are a counter of 32 bits, and no rate is set: none is lost, so that whatever a
  * transfer brings counts on from its first word. Everything else in the memory has to be as it
@@ -22,6 +23,7 @@
 #include <linux/iopoll.h>
 #include <linux/minmax.h>
 #include <linux/module.h>
+#include <linux/platform_device.h>
 #include <linux/preempt.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
@@ -35,10 +37,21 @@
 /* Of the design, see kernel/board/README.md */
 #define RX_DMAC		"9c400000.dma-controller"
 #define TX_DMAC		"9c420000.dma-controller"
+#define RX_DMAC_ADDR	0x9c400000
+#define DMAC_SIZE	0x1000
 #define CORE_ADDR	0x99020000
 #define CORE_SIZE	0x6000
 #define CONTROL_ADDR	0x9d000000
 #define CONTROL_SIZE	0x1000
+
+#define DMAC_CTRL		0x400
+#define   DMAC_CTRL_ENABLE	BIT(0)
+#define DMAC_START		0x408
+#define DMAC_FLAGS		0x40c
+#define   DMAC_FLAG_LAST	BIT(1)
+#define DMAC_DEST_ADDRESS	0x410
+#define DMAC_X_LENGTH		0x418
+#define DMAC_DEST_ADDRESS_HIGH	0x490
 
 #define CORE_ADC_RSTN		0x0040
 #define CORE_ADC_CHAN(c)	(0x0400 + (c) * 0x40)
@@ -336,7 +349,7 @@ prep_list_with(struct dmac_test *t, const struct piece *pieces, unsigned int num
 	struct scatterlist sgl[MAX_PIECES];
 	unsigned int i;
 
-	sg_init_table(sgl, num);
+	sg_init_table(sgl, MAX_PIECES);
 	for (i = 0; i < num; i++) {
 		sg_dma_address(&sgl[i]) = t->addr + pieces[i].offset;
 		sg_dma_len(&sgl[i]) = pieces[i].len;
@@ -455,15 +468,35 @@ static void list_refused(struct dmac_test *t)
 	pieces[1].len = 0;
 	expect_refused(t, "no length",
 		       prep_list(t, pieces, 2, DMA_DEV_TO_MEM));
+	pieces[1].len = 0x1000;
+	expect_refused(t, "to repeat",
+		       prep_list_with(t, pieces, 2, DMA_DEV_TO_MEM,
+				      DMA_PREP_REPEAT));
+	expect_refused(t, "no pieces", prep_list(t, pieces, 0, DMA_DEV_TO_MEM));
+}
+
+/* Where the segments of a list end is not kept. */
+static void list_of_another_length(struct dmac_test *t)
+{
+	struct dma_async_tx_descriptor *desc;
+	struct piece pieces[MAX_PIECES];
+	unsigned int num = make_pieces(pieces);
+
+	desc = prep_list_with(t, pieces, num, DMA_DEV_TO_MEM, DMA_CTRL_REUSE);
+	if (!EXPECT(t, desc))
+		return;
+
+	EXPECT(t, dmaengine_desc_set_len(desc, 0x1000) == -EINVAL);
+	poison(t);
+	if (run(t, desc, 0))
+		expect_samples(t, pieces, num, total(pieces, num), "all of it");
+	EXPECT(t, !dmaengine_desc_free(desc));
 }
 
 static void vecs_refused(struct dmac_test *t)
 {
 	struct piece pieces[] = { { 0, 0x1000 }, { 0x2000, 0x1000 } };
 
-	if (!dma_has_cap(DMA_REPEAT, t->chan->device->cap_mask))
-		expect_refused(t, "to repeat",
-			       prep_vecs(t, pieces, 2, DMA_PREP_REPEAT));
 	pieces[1].len = -align;
 	expect_refused(t, "4 GiB", prep_vecs(t, pieces, 2, 0));
 	pieces[1].len = 0;
@@ -732,6 +765,33 @@ static void cyclic_terminated_before_its_callback(struct dmac_test *t)
 	EXPECT(t, !atomic_read(&t->callbacks));
 }
 
+/* What is in front of one that never ends does. */
+static void cyclic_behind_another(struct dmac_test *t)
+{
+	const struct piece first = { 0x20000, 0x8000 };
+	struct dma_async_tx_descriptor *desc, *ring;
+	struct dma_tx_state state;
+	dma_cookie_t cookie;
+
+	desc = prep_list(t, &first, 1, DMA_DEV_TO_MEM);
+	ring = prep_cyclic(t, 0x3000, 0x3000);
+	if (!EXPECT(t, desc && ring))
+		return;
+
+	poison(t);
+	expect_nothing(t);
+	cookie = submit(t, desc);
+	dmaengine_submit(ring);
+	lever(t, CONTROL_RATE, PERIODS_HZ);
+	dma_async_issue_pending(t->chan);
+	EXPECT(t, wait_for_end(t));
+	EXPECT(t, dmaengine_tx_status(t->chan, cookie, &state) == DMA_COMPLETE);
+	EXPECT(t, !dmaengine_terminate_sync(t->chan));
+	lever(t, CONTROL_RATE, 0);
+	EXPECT(t, atomic_read(&t->callbacks) == 1);
+	EXPECT(t, t->mem[(first.offset + first.len) / sizeof(u32) - 1] != POISON);
+}
+
 /* Round and round, until what is queued behind it goes on where a round has ended */
 static void vecs_that_repeat(struct dmac_test *t)
 {
@@ -981,6 +1041,46 @@ static void stop_that_does_not_come(struct dmac_test *t)
 		expect_samples(t, &piece, 1, piece.len, "after a stop");
 }
 
+/*
+ * Memory takes a burst, and answers when the hardware has been told to stop: the interrupt that
+ * comes then is of no transfer, whatever the IDs were before.
+ */
+static void late_end_of_a_stop(struct dmac_test *t)
+{
+	const struct piece first = { 0, 0x1000 }, burst = { 0x2000, 128 };
+	struct dma_async_tx_descriptor *desc[2];
+	struct dma_tx_state state;
+	dma_cookie_t cookie[2];
+	unsigned int i;
+
+	if (!run(t, prep_list(t, &first, 1, DMA_DEV_TO_MEM), 0))
+		return;
+
+	desc[0] = prep_list(t, &burst, 1, DMA_DEV_TO_MEM);
+	desc[1] = prep_list(t, &first, 1, DMA_DEV_TO_MEM);
+	if (!EXPECT(t, desc[0] && desc[1]))
+		return;
+
+	expect_nothing(t);
+	lever(t, CONTROL_RX_STALL, 1);
+	for (i = 0; i < 2; i++)
+		cookie[i] = submit(t, desc[i]);
+	dma_async_issue_pending(t->chan);
+	udelay(QUIET_US);
+	EXPECT(t, dmaengine_terminate_sync(t->chan) == -ETIMEDOUT);
+	lever(t, CONTROL_RX_STALL, 0);
+	msleep(20);
+	EXPECT(t, !atomic_read(&t->callbacks));
+	for (i = 0; i < 2; i++)
+		EXPECT(t, dmaengine_tx_status(t->chan, cookie[i], &state) ==
+			  DMA_IN_PROGRESS);
+	EXPECT(t, !dmaengine_terminate_sync(t->chan));
+
+	poison(t);
+	if (run(t, prep_list(t, &first, 1, DMA_DEV_TO_MEM), 0))
+		expect_samples(t, &first, 1, first.len, "after a stop");
+}
+
 /* -------------------------------------------------------------------- transmit */
 
 static u64 hash_of(struct dmac_test *t, const struct piece *pieces,
@@ -1067,19 +1167,23 @@ struct test {
 
 static const struct test rx_tests[] = {
 	TEST(list_in_order), TEST(list_used_again), TEST(list_refused),
-	TEST(vecs_refused),
+	TEST(list_of_another_length), TEST(vecs_refused),
 	TEST(vecs_of_each_length), TEST(vecs_of_no_such_length),
 	TEST(vecs_after_a_stop), TEST(several_end_at_once), TEST(status_of_what_goes_on),
 	TEST(cyclic_refused), TEST(cyclic_goes_round),
 	TEST(cyclic_without_callback), TEST(cyclic_of_one_short_period),
 	TEST(cyclic_terminated_before_its_callback),
-	TEST(vecs_that_repeat),
+	TEST(cyclic_behind_another), TEST(vecs_that_repeat),
 	TEST(rows_refused), TEST(rows_without_gaps), TEST(rows_with_gaps, &rows),
 	TEST(early_ends, &stream), TEST(early_ends_of_vecs, &stream),
 	/* Where it does rows, the end of one is not always told */
 	TEST(early_end_of_rows, &stream, &rows),
 	TEST(early_end_before_another, &stream),
-	TEST(stop_that_does_not_come), TEST(list_in_order),
+	TEST(stop_that_does_not_come), TEST(late_end_of_a_stop), TEST(list_in_order),
+};
+
+static const struct test tests_once_more[] = {
+	TEST(list_in_order),
 };
 
 static const struct test tx_tests[] = {
@@ -1089,6 +1193,11 @@ static const struct test tx_tests[] = {
 static bool is_named(struct dma_chan *chan, void *name)
 {
 	return !strcmp(dev_name(chan->device->dev), name);
+}
+
+static void tell_result(struct dmac_test *t, const char *name)
+{
+	tell(t, "%sok %u %s\n", t->failed ? "not " : "", ++t->num, name);
 }
 
 static int run_tests(struct dmac_test *t, const char *name,
@@ -1121,8 +1230,7 @@ static int run_tests(struct dmac_test *t, const char *name,
 		tests->fn(t);
 		/* Nothing goes on into the next one */
 		EXPECT(t, !dmaengine_terminate_sync(t->chan));
-		tell(t, "%sok %u %s\n", t->failed ? "not " : "", ++t->num,
-		     tests->name);
+		tell_result(t, tests->name);
 	}
 
 	dma_free_coherent(dev, MEM_SIZE, t->mem, t->addr);
@@ -1151,6 +1259,52 @@ static void start_dac(struct dmac_test *t, bool on)
 		writel(on ? CORE_DAC_DATA_DMA : 0, t->core + CORE_DAC_CHAN_DATA(i));
 }
 
+static void start_by_hand(void __iomem *dmac, phys_addr_t addr, unsigned int len)
+{
+	writel(lower_32_bits(addr), dmac + DMAC_DEST_ADDRESS);
+	writel(upper_32_bits(addr), dmac + DMAC_DEST_ADDRESS_HIGH);
+	writel(len - 1, dmac + DMAC_X_LENGTH);
+	writel(DMAC_FLAG_LAST, dmac + DMAC_FLAGS);
+	writel(1, dmac + DMAC_START);
+}
+
+/* Somebody else had it, who has left it with one transfer ended and one under way. */
+static void leave_running(struct dmac_test *t, void __iomem *dmac, phys_addr_t addr)
+{
+	lever(t, CONTROL_RX_HOLD, 0);
+	writel(DMAC_CTRL_ENABLE, dmac + DMAC_CTRL);
+	start_by_hand(dmac, addr, 0x400);
+	udelay(QUIET_US);
+	lever(t, CONTROL_RX_HOLD, 1);
+	start_by_hand(dmac, addr, 0x400);
+	udelay(QUIET_US);
+}
+
+static void found_running(struct dmac_test *t)
+{
+	struct device *dev = bus_find_device_by_name(&platform_bus_type, NULL, RX_DMAC);
+	void __iomem *dmac = ioremap(RX_DMAC_ADDR, DMAC_SIZE);
+	u32 *page = (u32 *)__get_free_page(GFP_KERNEL);
+
+	t->failed = false;
+	if (EXPECT(t, dev && dmac && page)) {
+		device_release_driver(dev);
+		leave_running(t, dmac, virt_to_phys(page));
+		EXPECT(t, device_attach(dev) == 1);
+		EXPECT(t, !(readl(dmac + DMAC_CTRL) & DMAC_CTRL_ENABLE));
+		memset32(page, POISON, PAGE_SIZE / sizeof(u32));
+		lever(t, CONTROL_RX_HOLD, 0);
+		udelay(QUIET_US);
+		EXPECT(t, !memchr_inv(page, POISON & 0xff, PAGE_SIZE));
+	}
+	tell_result(t, "found_running");
+
+	free_page((unsigned long)page);
+	if (dmac)
+		iounmap(dmac);
+	put_device(dev);
+}
+
 static int run_all(struct dmac_test *t)
 {
 	int ret;
@@ -1159,6 +1313,11 @@ static int run_all(struct dmac_test *t)
 	lever(t, CONTROL_RATE, 0);
 	start_adc(t, true);
 	ret = run_tests(t, RX_DMAC, rx_tests, ARRAY_SIZE(rx_tests));
+	if (!ret && (!only || !strcmp(only, "found_running"))) {
+		found_running(t);
+		ret = run_tests(t, RX_DMAC, tests_once_more,
+				ARRAY_SIZE(tests_once_more));
+	}
 	start_adc(t, false);
 	if (ret)
 		return ret;
