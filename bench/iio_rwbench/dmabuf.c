@@ -314,9 +314,20 @@ static int make_any_ring(struct xfer *x)
 	return exporter_open_failed(x->cfg->root, names[0], ret ? ret : -ENOENT);
 }
 
-static int dmabuf_open(struct xfer *x)
+/* Each of them waits: the device is still off */
+static int enqueue_ring(struct xfer *x)
 {
 	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < x->nblocks; i++)
+		ret = enqueue(x, &x->block[i], x->block_bytes);
+	x->enqueue_disabled_ns = x->step_ns[STEP_ENQUEUE];
+	return ret;
+}
+
+static int dmabuf_open(struct xfer *x)
+{
 	int ret;
 
 	x->nblocks = x->cfg->cyclic ? 1 : x->cfg->nblocks;
@@ -331,8 +342,7 @@ static int dmabuf_open(struct xfer *x)
 	x->mark = now_ns();
 	if (ret || x->dev->output)
 		return ret;
-	for (i = 0; !ret && i < x->nblocks; i++)
-		ret = enqueue(x, &x->block[i], x->block_bytes);
+	ret = enqueue_ring(x);
 	if (!ret)
 		ret = xfer_enable(x);
 	return ret;

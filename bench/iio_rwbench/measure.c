@@ -258,6 +258,7 @@ static void window_end(struct window *w, struct xfer *x, struct result *r)
 	r->syscalls = x->syscalls - w->syscalls;
 	r->timed = x->cfg->times;
 	memcpy(r->step_ns, x->step_ns, sizeof(r->step_ns));
+	r->enqueue_disabled_ns = x->enqueue_disabled_ns;
 	r->latency = x->latency;
 	if (x->cfg->trial)
 		return;

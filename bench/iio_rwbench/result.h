@@ -50,8 +50,9 @@ struct result {
 	bool stat_valid;
 	struct hist times;
 	uint64_t busy_ns;		/* of all CPUs, with the warm-up; 0: unknown */
-	bool timed;			/* the next two are known */
+	bool timed;			/* the next three are known */
 	uint64_t step_ns[STEPS];
+	uint64_t enqueue_disabled_ns;	/* in ENQUEUE of the ring of an input, before it is enabled */
 	struct hist latency;
 	struct count instructions;
 	struct layout layout;

@@ -83,6 +83,13 @@ static double enqueue_ns(const struct result *r)
 	return r->transport == TR_DMABUF ? step(r, STEP_ENQUEUE) : NAN;
 }
 
+static double enqueue_disabled_ns(const struct result *r)
+{
+	bool known = r->timed && r->transport == TR_DMABUF && !r->output;
+
+	return known ? per(r->enqueue_disabled_ns, r->nblocks) : NAN;
+}
+
 static double sync_ns(const struct result *r)
 {
 	return r->transport == TR_DMABUF ? step(r, STEP_SYNC) : NAN;
@@ -153,6 +160,7 @@ const struct metric metrics[METRICS] = {
 	{ "latency_max_ns", latency_max },
 	{ "wait_ns_per_block", wait_ns },
 	{ "enqueue_ns_per_block", enqueue_ns },
+	{ "enqueue_disabled_ns_per_block", enqueue_disabled_ns },
 	{ "sync_ns_per_block", sync_ns },
 	{ "read_ns_per_block", read_ns },
 	{ "work_ns_per_block", work_ns },

@@ -6,7 +6,7 @@
 #include "measure.h"
 #include "spread.h"
 
-#define METRICS 20
+#define METRICS 21
 
 /* A figure of one run. NAN: unknown here, or it means nothing */
 struct metric {

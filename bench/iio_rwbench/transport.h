@@ -66,6 +66,7 @@ struct xfer {
 	uint64_t period;	/* bytes of it that are sent again and again; 0: none yet */
 	uint64_t mark;		/* end of the last step */
 	uint64_t step_ns[STEPS];
+	uint64_t enqueue_disabled_ns;	/* of all blocks, before the device is enabled */
 	bool counting;		/* warm-up is over */
 
 	/* Towards its end get() says how far ahead of us the device is */

@@ -22,6 +22,7 @@ METRICS = {
     "block_time_max_ns": ("us", -1, "Block to block, longest"),
     "wait_ns_per_block": ("us", 0, "In poll() per block"),
     "enqueue_ns_per_block": ("us", -1, "In ENQUEUE per block"),
+    "enqueue_disabled_ns_per_block": ("us", -1, "In ENQUEUE per block, buffer disabled"),
     "sync_ns_per_block": ("us", -1, "In SYNC per block"),
     "read_ns_per_block": ("us", -1, "In read() per block"),
     "work_ns_per_block": ("us", -1, "In the work on the data per block"),

@@ -316,6 +316,8 @@ static int enqueue(enum side side, const struct iio_dmabuf *req)
 	bool cyclic = req->flags & IIO_BUFFER_DMABUF_CYCLIC;
 	int fd = (int)req->fd;
 
+	if (fake.enqueue_us)
+		usleep(fake.enqueue_us);
 	if (due(fake.enqueue_errno, fake.enqueue_errno_at, ++fake.enqueues))
 		return err(fake.enqueue_errno);
 	if (!is(fd, DMABUF) || !fds[fd].at[side].attached ||

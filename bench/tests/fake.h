@@ -26,6 +26,7 @@ struct fake {
 	unsigned int behind;	/* but not so many of the last that were enqueued */
 	bool swapped;		/* data is announced, but read() has none */
 	unsigned int delay_us;	/* of each block */
+	unsigned int enqueue_us;	/* of each ENQUEUE */
 	unsigned int read_max;	/* read() returns no more than this */
 	uint32_t start;		/* the first word of the stream */
 	uint64_t lose_at;	/* before this block of the stream ... */

@@ -136,6 +136,7 @@ static void figures_of_a_point(void)
 	cfg.nsizes = 1;
 	cfg.plan.works = 1 << WORK_READ;
 	fake.delay_us = 1000;
+	fake.enqueue_us = 500;
 	CHECK_EQ(sweep_run(&s, &cfg, &dev, NULL), 0);
 	CHECK_EQ(s.npoints, 2);
 	file = &s.point[0];
@@ -145,6 +146,8 @@ static void figures_of_a_point(void)
 	CHECK_STR(dma->exporter, "heap:system");
 	CHECK(near(median_of(file, "syscalls_per_block"), 2));
 	CHECK(near(median_of(dma, "syscalls_per_block"), 4));
+	CHECK(median_of(dma, "enqueue_ns_per_block") >= 500000);
+	CHECK(median_of(dma, "enqueue_disabled_ns_per_block") >= 500000);
 	CHECK(median_of(dma, "wait_ns_per_block") >= 1000000);
 	CHECK(median_of(dma, "latency_p50_ns") >= 4000000);
 	CHECK(median_of(dma, "block_time_p50_ns") >= 1000000);
@@ -152,6 +155,7 @@ static void figures_of_a_point(void)
 	/* Unknown is not 0 */
 	CHECK(isnan(median_of(file, "latency_p50_ns")));
 	CHECK(isnan(median_of(file, "sync_ns_per_block")));
+	CHECK(isnan(median_of(file, "enqueue_disabled_ns_per_block")));
 	CHECK(isnan(median_of(dma, "read_ns_per_block")));
 	CHECK_EQ(isnan(median_of(dma, "instructions_per_block")) != 0,
 		 s.counters.n == 0);
@@ -162,6 +166,7 @@ static void figures_of_a_point(void)
 	cfg.times = false;
 	CHECK_EQ(sweep_run(&s, &cfg, &dev, NULL), 0);
 	CHECK(isnan(median_of(&s.point[1], "enqueue_ns_per_block")));
+	CHECK(isnan(median_of(&s.point[1], "enqueue_disabled_ns_per_block")));
 	sweep_free(&s);
 }
 
