@@ -47,21 +47,8 @@ END
 
 # compile VERSION OPTION...: with the libraries that were unpacked for it
 compile() {
-	local dir=$tmp/$1 program as=usr/bin/x86_64-linux-gnu-as ld=usr/bin/x86_64-linux-gnu-ld
-	local of=usr/lib/gcc/x86_64-linux-gnu/$1
-
-	[[ ! -e $dir/usr/libexec/gcc ]] || of=usr/libexec/gcc/x86_64-linux-gnu/$1
-	mkdir -p "$dir/wrapped"
-	for program in "$of/cc1" "$of/collect2" "$as" "$ld"; do
-		cat >"$dir/wrapped/${program##*[/-]}" <<-END
-			#!/bin/sh
-			exec "$dir/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path \\
-				"$dir/lib/x86_64-linux-gnu:$dir/usr/lib/x86_64-linux-gnu" "$dir/$program" "\$@"
-		END
-		chmod 755 "$dir/wrapped/${program##*[/-]}"
-	done
-	within "$dir" "gcc-$1" "-B$dir/wrapped/" "--sysroot=$dir" -static --coverage "${@:2}" \
-		-o program program.c || untried "gcc $1 does not compile here"
+	gcc_of "$tmp/$1" "$1" -static --coverage "${@:2}" -o program program.c ||
+		untried "gcc $1 does not compile here"
 }
 
 # count VERSION: of the marked line

@@ -112,6 +112,25 @@ within() {
 		"$dir/usr/bin/$program" "$@"
 }
 
+# gcc_of DIR VERSION ARGUMENT...: the gcc of this version that was unpacked into DIR, with its
+# own programs, libraries and headers
+gcc_of() {
+	local dir=$1 program as=usr/bin/x86_64-linux-gnu-as ld=usr/bin/x86_64-linux-gnu-ld
+	local of=usr/lib/gcc/x86_64-linux-gnu/$2
+
+	[[ ! -e $dir/usr/libexec/gcc ]] || of=usr/libexec/gcc/x86_64-linux-gnu/$2
+	mkdir -p "$dir/wrapped"
+	for program in "$of/cc1" "$of/collect2" "$as" "$ld"; do
+		cat >"$dir/wrapped/${program##*[/-]}" <<-END
+			#!/bin/sh
+			exec "$dir/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path \\
+				"$dir/lib/x86_64-linux-gnu:$dir/usr/lib/x86_64-linux-gnu" "$dir/$program" "\$@"
+		END
+		chmod 755 "$dir/wrapped/${program##*[/-]}"
+	done
+	within "$dir" "gcc-$2" "-B$dir/wrapped/" "--sysroot=$dir" "${@:3}"
+}
+
 # b4 ARGUMENT...: the b4 that was unpacked into $dir
 b4() {
 	PYTHONHOME=$dir/usr PYTHONPATH=$dir/usr/lib/python3/dist-packages PYTHONDONTWRITEBYTECODE=1 \
@@ -222,7 +241,9 @@ CANCEL, READ, WRITE = 14, 22, 23
 syscall = ctypes.CDLL(None).syscall
 
 class Ring:
-    """an io_uring for one request after the other"""
+    """an io_uring for a few requests"""
+    held = 0
+
     def __init__(self):
         parameters = ctypes.create_string_buffer(120)
         self.fd = syscall(425, 8, parameters)
@@ -234,8 +255,9 @@ class Ring:
     def get(self, offset):
         return struct.unpack_from('I', self.ring, offset)[0]
 
-    def submit(self, name, operation, fd, address=0, length=0, flags=0, operation_flags=0):
-        """name: a number, which comes back with the result, and which CANCEL has as its address"""
+    def submit(self, name, operation, fd, address=0, length=0, flags=0, operation_flags=0, more=False):
+        """name: a number, which comes back with the result, and which CANCEL has as its address;
+        more: it is handed over with the next one"""
         tail = self.get(self.sq[1])
         slot = tail & 7
         offset = 0 if operation == CANCEL else 2 ** 64 - 1
@@ -243,8 +265,11 @@ class Ring:
                          operation, flags, 0, fd, offset, address, length, operation_flags, name)
         struct.pack_into('I', self.ring, self.sq[6] + slot * 4, slot)
         struct.pack_into('I', self.ring, self.sq[1], tail + 1)
-        if syscall(426, self.fd, 1, 0, 0, None, 0) != 1:
-            raise OSError('io_uring takes no request')
+        self.held += 1
+        if not more:
+            number, self.held = self.held, 0
+            if syscall(426, self.fd, number, 0, 0, None, 0) != number:
+                raise OSError('io_uring takes no request')
 
     def results(self, seconds):
         """what became of the requests after some time: a number, negative for an error, by name"""
