@@ -49,7 +49,7 @@ struct AdiFmcomms2 {
     /* The design, and what is to differ from it; 0 and auto: nothing */
     char *design, *dmac_version;
     OnOffAuto sg, coherent, sync;
-    bool two_d, rx_stream;
+    bool two_d, rx_stream, debug_registers;
     uint8_t addr_width, length_width, rx_width, fifo_bursts;
     uint16_t burst, clock_ns, write_latency, read_latency;
     uint32_t rate, pattern, rx_spi, tx_spi;
@@ -222,6 +222,7 @@ static bool init_model(AdiFmcomms2 *s, Error **errp)
     OVERRIDE(cfg.mem.write_latency, s->write_latency);
     OVERRIDE(cfg.mem.read_latency, s->read_latency);
     cfg.two_d = s->two_d;
+    cfg.no_debug = !s->debug_registers;
     if (s->rx_stream) {
         cfg.rx_source = AXI_DMAC_BUS_STREAM;
     }
@@ -313,6 +314,7 @@ BOARD_PROPERTIES board_properties[] = {
     DEFINE_PROP_ON_OFF_AUTO("coherent", AdiFmcomms2, coherent, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_ON_OFF_AUTO("sync", AdiFmcomms2, sync, ON_OFF_AUTO_AUTO),
     DEFINE_PROP_BOOL("rx-stream", AdiFmcomms2, rx_stream, false),
+    DEFINE_PROP_BOOL("debug-registers", AdiFmcomms2, debug_registers, true),
     DEFINE_PROP_UINT8("addr-width", AdiFmcomms2, addr_width, 0),
     DEFINE_PROP_UINT8("length-width", AdiFmcomms2, length_width, 0),
     DEFINE_PROP_UINT8("rx-width", AdiFmcomms2, rx_width, 0),
