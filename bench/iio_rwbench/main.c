@@ -462,6 +462,12 @@ static int close_json(FILE *json, const struct report *rep)
 	return ret;
 }
 
+/* What a signal interrupts is lost for a USB host, and figures of its own disturb a sweep */
+static bool answers(void)
+{
+	return !cfg.zerocopy && !cfg.sweep && !(cfg.relay && gadget_is_meant(cfg.to));
+}
+
 int main(int argc, char **argv)
 {
 	struct report rep = { .cfg = &cfg, .result = results, .argc = argc,
@@ -469,6 +475,8 @@ int main(int argc, char **argv)
 	FILE *json;
 	int ret, err;
 
+	/* It asks for a summary, so that it must not end us before there is one */
+	wait_ignore_requests();
 	keep_standard_streams();
 	raise_limits();
 	ret = options_parse(&cfg, argc, argv);
@@ -489,10 +497,7 @@ int main(int argc, char **argv)
 		ret = err;
 	if (!ret)
 		ret = wait_init(sysfs_restore_emergency);
-	/* What a signal interrupts is lost for a USB host */
-	if (!ret && cfg.relay && gadget_is_meant(cfg.to))
-		wait_ignore_requests();
-	else if (!ret && !cfg.zerocopy)
+	if (!ret && answers())
 		wait_take_requests();
 	if (!ret)
 		ret = cfg.zerocopy ? run_zerocopy() : run(&rep);

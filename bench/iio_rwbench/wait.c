@@ -52,10 +52,51 @@ static void on_crash(int sig)
 	raise(sig);
 }
 
+/* What nohup and shells have ignored for us is to stay so */
+static bool has_default(int sig)
+{
+	struct sigaction old;
+
+	return !sigaction(sig, NULL, &old) && old.sa_handler == SIG_DFL;
+}
+
+/* By default it ends nobody */
+static bool is_harmless(int sig)
+{
+	static const int harmless[] = {
+		SIGCHLD, SIGURG, SIGWINCH, SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		if (sig == harmless[i])
+			return true;
+	return false;
+}
+
+/* Faults of the program, and whatever else would end it */
+static void catch_crashes(void)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGSYS, SIGTRAP };
+	struct sigaction sa = {
+		.sa_handler = on_crash,
+		.sa_flags = SA_RESETHAND | SA_NODEFER,
+	};
+	size_t i;
+	int sig;
+
+	for (i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigaction(faults[i], &sa, NULL);
+	for (sig = 1; sig <= SIGRTMAX; sig++)
+		if (has_default(sig) && !is_harmless(sig))
+			sigaction(sig, &sa, NULL);
+}
+
 int wait_init(void (*last_words)(void))
 {
-	static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
-	static const int crashes[] = { SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL };
+	static const int stops[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	/* Seen as EPIPE, which is a normal end, and as EFBIG */
+	static const int errors[] = { SIGPIPE, SIGXFSZ };
 	struct sigaction sa;
 	size_t i;
 
@@ -68,19 +109,22 @@ int wait_init(void (*last_words)(void))
 	memset(&sa, 0, sizeof(sa));
 	sa.sa_handler = on_stop;
 	for (i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
-		sigaction(stops[i], &sa, NULL);
-
-	sa.sa_handler = on_crash;
-	sa.sa_flags = SA_RESETHAND | SA_NODEFER;
-	for (i = 0; i < sizeof(crashes) / sizeof(crashes[0]); i++)
-		sigaction(crashes[i], &sa, NULL);
-
-	/* A reader that goes away is a normal end, seen as EPIPE */
-	sa.sa_handler = SIG_IGN;
-	sa.sa_flags = 0;
-	sigaction(SIGPIPE, &sa, NULL);
+		if (has_default(stops[i]))
+			sigaction(stops[i], &sa, NULL);
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		signal(errors[i], SIG_IGN);
+	catch_crashes();
 
 	return 0;
+}
+
+void wait_in_child(void)
+{
+	on_last = NULL;
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_DFL);
 }
 
 /* SA_RESTART, as all but poll(), which never is, can go on */

@@ -6,15 +6,19 @@
 #include <stdint.h>
 
 /*
- * SIGINT, SIGTERM and SIGHUP ask the run to end. A second one leaves at once,
- * after calling @last_words, which must be async-signal-safe.
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT ask the run to end, if they were not ignored. A second
+ * one, and any other signal that ends a program, leaves at once, after calling @last_words,
+ * which must be async-signal-safe.
  */
 int wait_init(void (*last_words)(void));
+
+/* In a child that ends with its parent: the signals are the parent's, and so is the device */
+void wait_in_child(void);
 
 /* From now on SIGUSR1 asks for a summary of the run that goes on */
 void wait_take_requests(void);
 
-/* Where a signal would do harm to what it interrupts */
+/* Where nobody is to answer, or a signal would do harm to what it interrupts */
 void wait_ignore_requests(void);
 
 /*

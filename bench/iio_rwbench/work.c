@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -83,10 +82,7 @@ static void read_pipe(int in)
 {
 	int null = open("/dev/null", O_WRONLY);
 
-	/* It ends with the pipe, so the signals are its parent's */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_IGN);
+	wait_in_child();
 	while (splice(in, NULL, null, NULL, PIPE_BYTES, 0) > 0)
 		;
 	_exit(0);

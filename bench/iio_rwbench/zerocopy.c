@@ -41,10 +41,7 @@ static void read_all(int listener)
 	static char sink[BLOCK_BYTES];
 	int fd;
 
-	/* It ends with its connection, so the signals are its parent's */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_IGN);
+	wait_in_child();
 	fd = accept(listener, NULL, NULL);
 	while (fd >= 0 && recv(fd, sink, sizeof(sink), MSG_TRUNC) > 0)
 		;
