@@ -176,19 +176,33 @@ static int attach(struct xfer *x, struct dmabuf_block *b)
 	return 0;
 }
 
+/* By the first block of the ring, for all of it */
+static int begin_evidence(struct xfer *x, bool can_mark, const struct dmabuf_block *b)
+{
+	const struct evidence_task task = {
+		.wanted = x->cfg->evidence,
+		.can_mark = can_mark,
+		.output = x->dev->output,
+		.measured = x->cfg->benchmark,
+		.bytes = x->block_bytes,
+	};
+
+	return evidence_begin(&x->evidence, &task, b->fd);
+}
+
 /* The same block, at the other end of a relay */
 static int attach_to_other(struct xfer *x, const struct dmabuf_block *b)
 {
 	struct dmabuf_block *t = &x->to->block[b - x->block];
+	int ret = 0;
 
 	t->fd = b->fd;
 	x->to->exporter = x->exporter;
 	if (b == x->block)
-		evidence_begin(&x->to->evidence, x->cfg->evidence, false, true, x->block_bytes,
-			       b->fd);
+		ret = begin_evidence(x->to, false, b);
 	/* It looks at those blocks that are looked at anyhow */
 	x->to->evidence.sparing = false;
-	return attach(x->to, t);
+	return ret ? ret : attach(x->to, t);
 }
 
 static int make_block(struct xfer *x, struct dmabuf_block *b)
@@ -201,16 +215,12 @@ static int make_block(struct xfer *x, struct dmabuf_block *b)
 		return exporter_alloc_failed(&x->exporter, x->cfg->root, alloc_bytes(x), ret);
 	}
 
-	/* By the first of them, for all of the ring */
 	if (b == x->block)
-		evidence_begin(&x->evidence, x->cfg->evidence, wants_sync(x) && !x->to,
-			       x->dev->output, x->block_bytes, b->fd);
-
-	if (wants_sync(x)) {
+		ret = begin_evidence(x, wants_sync(x) && !x->to, b);
+	if (!ret && wants_sync(x))
 		ret = map_block(x, b);
-		if (ret)
-			return ret;
-	}
+	if (ret)
+		return ret;
 
 	/* The mapping that this makes is gone before the device gets the block */
 	if (x->cfg->layout && !x->layout.unknown &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "evidence.h"
 
+#include "error.h"
 #include "uapi.h"
 #include "wait.h"
 
@@ -55,9 +56,9 @@ static int read_fences(int sync_file, struct sync_fence_info *fence, unsigned in
  * A DMABUF that nobody writes to exports a fence that stands for none, and always the
  * same. Whoever exports after the end of a transfer gets that one; by its timestamp it
  * can be told from any other. It is made when it is needed first, so that has to be
- * before the first transfer.
+ * before the first transfer. 0 or -errno.
  */
-static bool learn_stub(struct evidence_means *m, int dmabuf)
+static int learn_stub(struct evidence_means *m, int dmabuf)
 {
 	struct sync_fence_info fence[MAX_FENCES];
 	unsigned int n = 0;
@@ -65,39 +66,57 @@ static bool learn_stub(struct evidence_means *m, int dmabuf)
 
 	fd = export_fence(dmabuf, m->access);
 	if (fd < 0)
-		return false;
+		return -errno;
 	ret = read_fences(fd, fence, &n);
 	close(fd);
-	if (ret || n != 1)
-		return false;
+	if (ret)
+		return ret;
+	if (n != 1)
+		return -EBUSY;
 	m->stub_ns = fence[0].timestamp_ns;
-	return true;
+	return 0;
 }
 
-void evidence_begin(struct evidence_means *m, unsigned int wanted, bool can_mark, bool output,
-		    size_t bytes, int dmabuf)
+static int no_fences(int err)
 {
-	struct timespec now;
+	if (err == -ENOTTY)
+		return fail(ST_MISSING, "--evidence fence: this kernel exports no sync files of DMABUFs, which takes Linux 6.0 or newer with CONFIG_SYNC_FILE; leave the option out to have what it can tell");
+	return fail(ST_FAIL, "--evidence fence: no sync file of a block is to be had: %s; leave the option out, or use fewer blocks (--blocks)",
+		    strerror(-err));
+}
 
-	can_mark &= !output && bytes >= 2 * MARK_BYTES;
+int evidence_begin(struct evidence_means *m, const struct evidence_task *task, int dmabuf)
+{
+	bool can_mark = task->can_mark && !task->output && task->bytes >= 2 * MARK_BYTES;
+	unsigned int wanted = task->wanted;
+	struct timespec now;
+	int ret;
+
 	clock_gettime(CLOCK_REALTIME, &now);
 	*m = (struct evidence_means){
 		.state = (uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^
 			 (uint64_t)getpid(),
-		.access = output ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ,
+		.access = task->output ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ,
 	};
 	if (!wanted)
-		return;
-	m->has_fences = learn_stub(m, dmabuf);
+		return 0;
+	ret = learn_stub(m, dmabuf);
+	if (ret && wanted & EVIDENCE_FENCE)
+		return no_fences(ret);
+	m->has_fences = !ret;
+	if (wanted & EVIDENCE_MARK && task->can_mark && task->bytes < 2 * MARK_BYTES)
+		return fail(ST_USAGE, "--evidence mark: a block of %zu bytes has no room for the marks at its ends, of %zu bytes; use larger blocks, or fence",
+			    task->bytes, 2 * MARK_BYTES);
 	if (wanted == EVIDENCE_AUTO) {
-		m->sparing = !can_mark;
-		wanted = m->sparing ? EVIDENCE_FENCE : EVIDENCE_MARK;
+		m->sparing = !can_mark && task->measured;
+		wanted = can_mark ? EVIDENCE_MARK : EVIDENCE_FENCE;
 	}
 	if (!can_mark)
 		wanted &= ~EVIDENCE_MARK;
 	if (!m->has_fences)
 		wanted &= ~EVIDENCE_FENCE;
 	m->bits = wanted;
+	return 0;
 }
 
 void evidence_look_closely(struct evidence_means *m)

@@ -12,7 +12,8 @@
  *           late if the transfer is over before it is exported. An output has only these.
  *
  * Three system calls are a third of what a block of 4 KiB takes. So where there can be no
- * marks, and nobody has asked for fences, only some of the transfers are looked at.
+ * marks, and nobody has asked for fences, only some of the transfers are looked at while
+ * something is measured.
  */
 #ifndef RWBENCH_EVIDENCE_H
 #define RWBENCH_EVIDENCE_H
@@ -55,13 +56,21 @@ struct evidence {
 	uint64_t mark[2], kept[2];	/* at begin and end */
 };
 
+/* What there is to look at */
+struct evidence_task {
+	unsigned int wanted;	/* as --evidence names it */
+	bool can_mark;		/* the device writes to the block, and the CPU may */
+	bool output;		/* the device reads it */
+	bool measured;		/* there are figures, which fences would change */
+	size_t bytes;
+};
+
 /*
- * Chooses the means that @wanted names, or if that is EVIDENCE_AUTO the best one that
- * costs next to nothing. @can_mark: the device writes to the block and the CPU may.
- * @output: the device reads it. @dmabuf is one that has not been enqueued yet.
+ * Chooses the means that are wanted, or if that is EVIDENCE_AUTO the best ones that
+ * cost next to nothing. @dmabuf is one that has not been enqueued yet. 0 or a status of
+ * error.h: what somebody has named has to be there.
  */
-void evidence_begin(struct evidence_means *m, unsigned int wanted, bool can_mark, bool output,
-		    size_t bytes, int dmabuf);
+int evidence_begin(struct evidence_means *m, const struct evidence_task *task, int dmabuf);
 
 /* Names the error of failures from now on, whatever that costs */
 void evidence_look_closely(struct evidence_means *m);

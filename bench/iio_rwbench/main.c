@@ -254,7 +254,8 @@ static int run_stream(struct report *rep)
 	int ret;
 
 	ret = measure(&cfg, &dev, t, cfg.sizes[0], r, progress_show);
-	if (ret && !r->started && !cfg.transport_given) {
+	/* Who wants to hear of fences wants DMABUFs */
+	if (ret && !r->started && !cfg.transport_given && !(cfg.evidence & EVIDENCE_FENCE)) {
 		fprintf(stderr, RWBENCH_NAME ": file I/O is used, because %s\n",
 			r->error);
 		ret = measure(&cfg, &dev, TR_FILEIO, cfg.sizes[0], r,
@@ -428,6 +429,15 @@ static int run_zerocopy(void)
 	return zerocopy_run(&zerocopy, &cfg, table ? stdout : NULL);
 }
 
+/* Wherever the report goes: who reads no more than the figures has to know this */
+static void tell_unseen(const struct report *rep)
+{
+	char text[256];
+
+	if (report_unseen(rep, text, sizeof(text)))
+		fprintf(stderr, RWBENCH_NAME ": %s\n", text);
+}
+
 static int open_json(FILE **json)
 {
 	*json = NULL;
@@ -507,6 +517,7 @@ int main(int argc, char **argv)
 	if (!ret)
 		fail_clear();
 	err = print_text(&rep);
+	tell_unseen(&rep);
 	if (ret)
 		print_error(fail_text());
 	if (cfg.action == ACT_EXAMPLES)

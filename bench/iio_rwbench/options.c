@@ -129,7 +129,7 @@ static const char help_text[] =
 "                           it overwrites at both ends of the block; fence, the\n"
 "                           kernel's word, three system calls a block; both of\n"
 "                           them (mark,fence); off. Default: mark where the CPU has\n"
-"                           access, else fence\n"
+"                           access, else fence, of some transfers with -B and relay\n"
 "  -T, --timeout MS         give up after so long without data (default 5000,\n"
 "                           more if a block takes longer; 0: never)\n"
 "Length of the run\n"
@@ -661,6 +661,13 @@ static int check_output(const struct cfg *cfg)
 	return 0;
 }
 
+/* There is SYNC around a block, in a sweep around those of some points */
+static bool touches_blocks(const struct cfg *cfg)
+{
+	return cfg->sweep || !cfg->benchmark || cfg->sync == SYNC_BLOCK || cfg->verify ||
+	       cfg->work > WORK_SYNC || cfg->counter;
+}
+
 /* What would have no effect is refused as well: who gave it believes that it has one */
 static int check_effect(const struct cfg *cfg)
 {
@@ -673,6 +680,8 @@ static int check_effect(const struct cfg *cfg)
 	if (cfg->transports == TR_FILEIO && !cfg->sweep &&
 	    (cfg->sync != SYNC_BLOCK || cfg->evidence != EVIDENCE_AUTO))
 		return fail(ST_USAGE, "--sync and --evidence are about DMABUFs, and --transport fileio has none");
+	if (cfg->evidence == EVIDENCE_MARK && !touches_blocks(cfg))
+		return fail(ST_USAGE, "--evidence mark: the CPU has no access to the blocks here (--sync access), so nobody can mark them; use fence, or leave the option out");
 	if (cfg->transports == TR_FILEIO && cfg->ring_given)
 		return fail(ST_USAGE, "--blocks is for DMABUF: file I/O always has the kernel's two");
 	if (cfg->file && !(plan->works & 1u << WORK_FILE))

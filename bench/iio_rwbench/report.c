@@ -336,6 +336,33 @@ static void print_unknown(FILE *out, const struct result *r)
 		r->outcomes.count[OUT_UNKNOWN], r->outcomes.total);
 }
 
+/* Who said --evidence off did not want to know */
+bool report_unseen(const struct report *rep, char *text, size_t size)
+{
+	uint64_t unknown = 0, total = 0;
+	bool sparing = false, fences = false;
+	size_t i;
+
+	for (i = 0; i < rep->nresults; i++) {
+		const struct result *r = &rep->result[i];
+
+		if (r->transport != TR_DMABUF)
+			continue;
+		unknown += r->outcomes.count[OUT_UNKNOWN];
+		total += r->outcomes.total;
+		sparing |= r->outcomes.sparing;
+		fences |= r->outcomes.means & EVIDENCE_FENCE;
+	}
+	if (!unknown || !rep->cfg->evidence)
+		return false;
+	snprintf(text, size, "at most %" PRIu64 " of %" PRIu64 " DMABUF transfers may have failed unseen: %s",
+		 unknown, total,
+		 sparing && fences ? "--evidence fence looks at each" :
+		 fences ? "they were over before their fence could be looked at" :
+		 "this kernel does not tell (it takes Linux 6.0 or newer with CONFIG_SYNC_FILE)");
+	return true;
+}
+
 /* Those that were asked for */
 static void print_percentiles(FILE *out, const struct cfg *cfg, const struct result *r)
 {

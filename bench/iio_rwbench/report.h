@@ -38,6 +38,9 @@ const struct result *report_find(const struct report *rep, uint64_t block_bytes,
 /* Lines on what a table has no room for */
 void report_notes(FILE *out, const struct report *rep, const struct result *r);
 
+/* A sentence on transfers of DMABUFs that nobody knows of whether they were good; false: none */
+bool report_unseen(const struct report *rep, char *text, size_t size);
+
 void report_stream(FILE *out, const struct result *r);
 void report_json(FILE *out, const struct report *rep);
 void report_csv(FILE *out, const struct report *rep);

@@ -136,7 +136,7 @@ static void print_remarks(FILE *out, const struct sweep *s)
 		overflow += s->point[i].overflow == OVERFLOW_YES;
 	}
 	if (unknown)
-		fprintf(out, "at %zu of %zu points it is not known of all transfers whether they were good\n",
+		fprintf(out, "at %zu of %zu points it is not known of all transfers whether they were good (--evidence)\n",
 			unknown, s->npoints);
 	if (overflow)
 		fprintf(out, "at %zu of %zu points the FPGA core says that samples were lost (overflow)\n",

@@ -282,11 +282,19 @@ static void what_nobody_can_tell(void)
 
 	fresh();
 	cfg.verify = VERIFY_OFF;
-	cfg.evidence = EVIDENCE_FENCE;
+	cfg.sync = SYNC_ACCESS;
 	fake.no_sync_file = true;
 	CHECK_EQ(go(TR_DMABUF), 0);
 	CHECK_EQ(r.outcomes.count[OUT_UNKNOWN], 24);
 	CHECK_EQ(r.outcomes.means, 0);
+	nothing_left_behind();
+
+	/* What was asked for has to be there */
+	fresh();
+	cfg.evidence = EVIDENCE_MARK | EVIDENCE_FENCE;
+	fake.no_sync_file = true;
+	CHECK_EQ(go(TR_DMABUF), ST_MISSING);
+	CHECK_HAS(r.error, "exports no sync files");
 	nothing_left_behind();
 
 	fresh();
@@ -337,11 +345,16 @@ static void small_blocks_have_no_marks(void)
 {
 	fresh();
 	cfg.verify = VERIFY_OFF;
-	cfg.evidence = EVIDENCE_MARK;
 	cfg.samples = 20;
 	result_free(&r);
 	CHECK_EQ(measure(&cfg, &dev, TR_DMABUF, 8, &r, NULL), 0);
-	CHECK_EQ(r.outcomes.means, 0);
+	CHECK_EQ(r.outcomes.means, EVIDENCE_FENCE);
+	nothing_left_behind();
+
+	fresh();
+	cfg.evidence = EVIDENCE_MARK;
+	CHECK_EQ(measure(&cfg, &dev, TR_DMABUF, 8, &r, NULL), ST_USAGE);
+	CHECK_HAS(r.error, "no room for the marks");
 	nothing_left_behind();
 }
 
