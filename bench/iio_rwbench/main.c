@@ -151,6 +151,31 @@ static int configure(struct iio_dev *d, const struct iio_settings *set)
 	return ret;
 }
 
+/* What a sample is has to be the same at both ends */
+static int check_fit(void)
+{
+	if (!cfg.relay || dev_to.gadget || dev.scan_bytes == dev_to.scan_bytes)
+		return 0;
+	return fail(ST_USAGE, "relay: a sample has %u bytes with these channels of %s, and %u with those of %s, so they would get mixed up: name channels that fit, of both (--channels)",
+		    dev.scan_bytes, dev.name, dev_to.scan_bytes, dev_to.name);
+}
+
+static int plan_sizes(void)
+{
+	int ret = check_fit();
+
+	return ret ? ret : sizes_plan(&cfg, &dev);
+}
+
+static void tell_other_rate(void)
+{
+	uint64_t from = iio_sample_rate(&dev), to = dev_to.gadget ? 0 : iio_sample_rate(&dev_to);
+
+	if (from && to && from != to)
+		fprintf(stderr, RWBENCH_NAME ": %s makes samples at %" PRIu64 " Hz and %s takes them at %" PRIu64 ": some will be %s; --rate sets both\n",
+			dev.name, from, dev_to.name, to, from > to ? "lost" : "missing");
+}
+
 static int prepare(void)
 {
 	struct iio_settings set = {
@@ -174,7 +199,7 @@ static int prepare(void)
 			ret = choose(&dev_to, cfg.to, true);
 	}
 	if (!ret && cfg.nchannels)
-		ret = sizes_plan(&cfg, &dev);
+		ret = plan_sizes();
 	if (!ret && cfg.find_max_rate && !iio_has_rate(&dev))
 		ret = fail(ST_FAIL, "--find-max-rate: %s has no sampling_frequency",
 			   dev.name);
@@ -185,10 +210,12 @@ static int prepare(void)
 	if (!ret && cfg.relay)
 		ret = dev_to.gadget ? gadget_open(&gadget, cfg.root, cfg.timeout_ms) :
 				      configure(&dev_to, &set_to);
+	if (!ret && cfg.relay)
+		tell_other_rate();
 	/* Before the run, not after it, is the time to find out */
 	if (!ret && cfg.checker)
 		ret = checker_read(cfg.checker, &(struct checks){ .known = false });
-	return ret || cfg.nchannels ? ret : sizes_plan(&cfg, &dev);
+	return ret || cfg.nchannels ? ret : plan_sizes();
 }
 
 /*

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "error.h"
+#include "iio.h"
 #include "parse.h"
 #include "transport.h"
 #include "work.h"
@@ -33,6 +34,7 @@ enum {
 	OPT_RESOLUTION, OPT_CPU, OPT_FILE, OPT_REPEAT, OPT_CONFIDENCE,
 	OPT_MIN_BLOCKS, OPT_ALLOC_UNIT, OPT_NO_TIMES, OPT_TAG, OPT_FULL, OPT_EVIDENCE,
 	OPT_FORMAT, OPT_PERCENTILES, OPT_COUNTER, OPT_CHECKER,
+	OPT_CHANNELS,
 };
 
 static const char short_options[] = ":hVu:b:s:i:t:r:T:wcB";
@@ -52,6 +54,7 @@ static const struct option long_options[] = {
 	{ "benchmark", no_argument, NULL, 'B' },
 	{ "counter", no_argument, NULL, OPT_COUNTER },
 	{ "checker", required_argument, NULL, OPT_CHECKER },
+	{ "channels", required_argument, NULL, OPT_CHANNELS },
 	{ "transport", required_argument, NULL, OPT_TRANSPORT },
 	{ "blocks", required_argument, NULL, OPT_BLOCKS },
 	{ "exporter", required_argument, NULL, OPT_EXPORTER },
@@ -150,6 +153,7 @@ static const char help_text[] =
 "                           jumps and lost_bytes of DIR; also with relay\n"
 "Relay: samples from one device to another, by DMABUFs that both have attached and\n"
 "by read() and write(). Sizes by default: 64K,256K,1M,4M; --rate sets both.\n"
+"      --channels A,B,...   of both devices (default: all)\n"
 "usb:DIR is to a USB host: FunctionFS, mounted at DIR, gets one bulk endpoint, and its\n"
 "gadget a controller (usb:DIR@CONTROLLER if there are several) until the end;\n"
 "usb:DIR/epN is an endpoint that another program has set up\n"
@@ -303,6 +307,21 @@ static int take_work(const char *what, const char *item, void *arg)
 		return fail(ST_USAGE, "%s: \"%s\" is not none, sync, read, copy, pipe or file",
 			    what, item);
 	cfg->plan.works |= 1u << kind;
+	return 0;
+}
+
+static int take_channel(const char *what, const char *item, void *arg)
+{
+	static char names[MAX_LIST][IIO_NAME], *list[MAX_LIST];
+	struct cfg *cfg = arg;
+
+	if (cfg->nchannels == MAX_LIST)
+		return fail(ST_USAGE, "%s: more than %d", what, MAX_LIST);
+	if (strlen(item) >= IIO_NAME)
+		return fail(ST_USAGE, "%s: \"%s\" is too long for the name of a channel", what, item);
+	cfg->channels = list;
+	list[cfg->nchannels] = strcpy(names[cfg->nchannels], item);
+	cfg->nchannels++;
 	return 0;
 }
 
@@ -465,6 +484,9 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	case OPT_CHECKER:
 		cfg->checker = optarg;
 		return 0;
+	case OPT_CHANNELS:
+		cfg->nchannels = 0;
+		return each_item("--channels", optarg, take_channel, cfg);
 	case OPT_TRANSPORT:
 		return parse_transport(cfg);
 	case OPT_BLOCKS:
@@ -640,6 +662,8 @@ static int check_output(const struct cfg *cfg)
 {
 	if (cfg->relay)
 		return check_relay(cfg);
+	if (cfg->nchannels)
+		return fail(ST_USAGE, "--channels is for relay: elsewhere the channels are named behind the device");
 	if (!cfg->write && cfg->checker)
 		return fail(ST_USAGE, "--checker is of what is sent: it belongs to -w and relay");
 	if (!cfg->write && cfg->cyclic)

@@ -50,14 +50,10 @@ static void name_nearest(char *text, size_t size, uint64_t bytes, uint64_t unit,
 		snprintf(text, size, "%" PRIu64 " is the least that can be", above / per);
 }
 
-static int refuse(const struct cfg *cfg, const struct iio_dev *dev, uint64_t bytes,
-		  uint64_t unit)
+/* 0: for all that @dev knows it could be so */
+static int refused_by(const struct iio_dev *dev, const char *option, uint64_t bytes,
+		      const char *nearest)
 {
-	const char *option = cfg->block_given ? "-b" : "--sizes";
-	uint64_t per = cfg->block_given ? dev->scan_bytes : 1;
-	char nearest[96];
-
-	name_nearest(nearest, sizeof(nearest), bytes, unit, per);
 	if (bytes % dev->scan_bytes)
 		return fail(ST_USAGE, "%s: %" PRIu64 " bytes are no whole number of samples: with these channels of %s, a sample has %u bytes; %s",
 			    option, bytes, dev->name, dev->scan_bytes, nearest);
@@ -66,6 +62,23 @@ static int refuse(const struct cfg *cfg, const struct iio_dev *dev, uint64_t byt
 			    option, bytes, bytes / dev->scan_bytes,
 			    bytes == dev->scan_bytes ? "" : "s", dev->name,
 			    dev->length_align, nearest);
+	return 0;
+}
+
+static int refuse(const struct cfg *cfg, const struct iio_dev *dev, uint64_t bytes,
+		  uint64_t unit)
+{
+	const char *option = cfg->block_given ? "-b" : "--sizes";
+	uint64_t per = cfg->block_given ? dev->scan_bytes : 1;
+	char nearest[96];
+	int ret;
+
+	name_nearest(nearest, sizeof(nearest), bytes, unit, per);
+	ret = refused_by(dev, option, bytes, nearest);
+	if (!ret && dev->to)
+		ret = refused_by(dev->to, option, bytes, nearest);
+	if (ret)
+		return ret;
 	return fail(ST_USAGE, "%s: --verify, --counter and --find-max-rate need blocks of whole 32-bit words, and %" PRIu64 " bytes are none; %s",
 		    option, bytes, nearest);
 }

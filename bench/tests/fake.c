@@ -1203,7 +1203,8 @@ static void channel_tree(const char *dir, enum side side)
 		}
 	}
 	snprintf(path, sizeof(path), "%s/%s/length_align_bytes", dir, buffer);
-	snprintf(val, sizeof(val), "%u\n", fake.align ? fake.align : 8);
+	n = side == DAC && fake.dac_align ? fake.dac_align : fake.align;
+	snprintf(val, sizeof(val), "%u\n", n ? n : 8);
 	set_file(path, val);
 }
 
@@ -1260,6 +1261,13 @@ static int odd_tree(const char *dir)
 	snprintf(path, sizeof(path), "%s/" DEVICE "sampling_frequency", dir);
 	if (chmod(path, fake.fixed_hz ? 0444 : 0644))
 		return -errno;
+	if (fake.dac_hz) {
+		char val[32];
+
+		snprintf(path, sizeof(path), "%s/" DEVICE2 "out_voltage_sampling_frequency", dir);
+		snprintf(val, sizeof(val), "%" PRIu64 "\n", fake.dac_hz);
+		set_file(path, val);
+	}
 	snprintf(path, sizeof(path), "%s/dev/iio:device0", dir);
 	if (fake.no_node && unlink(path))
 		return -errno;
@@ -1358,7 +1366,7 @@ int fake_parse(const char *text)
 		KNOB(short_at), KNOB(short_words), KNOB(constant), KNOB(max_hz),
 		KNOB(lossless_hz), KNOB(fail_at), KNOB(fail_blocks), KNOB(fail_errno),
 		KNOB(late), KNOB(no_sync_file), KNOB(core), KNOB(overflow),
-		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(one_hot), KNOB(pairs),
+		KNOB(channels), KNOB(timestamp), KNOB(align), KNOB(dac_align), KNOB(dac_hz), KNOB(one_hot), KNOB(pairs),
 		KNOB(dac_stall), KNOB(dac_fail_at), KNOB(dac_fail_errno), KNOB(no_cyclic),
 		KNOB(underflow), KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
 		KNOB(hz_step), KNOB(fixed_hz), KNOB(twins), KNOB(read_only), KNOB(no_node),

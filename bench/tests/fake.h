@@ -44,6 +44,8 @@ struct fake {
 	unsigned int channels;	/* of the device; 0: four */
 	bool timestamp;		/* and one of 64 bits behind them */
 	unsigned int align;	/* length_align_bytes; 0: 8 */
+	unsigned int dac_align;	/* of the DAC; 0: the same */
+	uint64_t dac_hz;	/* rate of the DAC; 0: 1000000 */
 	bool one_hot;		/* takes one channel at a time, the timestamp excepted */
 	bool pairs;		/* takes 0 and 1 together, or 2 and 3, and so on */
 	bool triggered;		/* cannot be enabled without a trigger */
