@@ -252,7 +252,7 @@ static int not_configured(const struct gadget *g, const char *root, int err, uin
 	if (err != EAGAIN && err != ESHUTDOWN)
 		return fail(ST_FAIL, "%s cannot be used: %s", g->name, strerror(err));
 	gadget_state(g, root, state, sizeof(state));
-	return fail(ST_FAIL, "no USB host has configured the gadget of %s within %.1f s%s: plug in the cable, and see that the gadget has a controller (in its file UDC)",
+	return fail(ST_FAIL, "no USB host has configured the gadget of %s within %g s%s: plug in the cable, and see that the gadget has a controller (in its file UDC)",
 		    g->name, (double)timeout_ms / 1000, state);
 }
 

@@ -112,10 +112,10 @@ static int no_data(const struct xfer *x)
 		return ST_FAIL;
 	iio_rate_text(x->dev, rate, sizeof(rate));
 	if (x->dev->output)
-		return fail(ST_FAIL, "%s has not sent a block for %.1f s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
+		return fail(ST_FAIL, "%s has not sent a block for %g s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
 			    x->dev->name, (double)x->timeout_ms / 1000,
 			    transport_name(x->ops->id), rate);
-	return fail(ST_FAIL, "no data from %s for %.1f s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
+	return fail(ST_FAIL, "no data from %s for %g s (%s): is it running at the rate you mean (%s), and does it need a trigger (-t)?",
 		    x->dev->name, (double)x->timeout_ms / 1000,
 		    transport_name(x->ops->id), rate);
 }

@@ -176,6 +176,27 @@ static void tell_other_rate(void)
 			dev.name, from, dev_to.name, to, from > to ? "lost" : "missing");
 }
 
+/* So long nothing happens that one could see */
+static void tell_slow_blocks(uint64_t rate)
+{
+	uint64_t bytes = 0;
+	double seconds;
+	size_t i;
+
+	for (i = 0; i < cfg.nsizes; i++)
+		if (cfg.sizes[i] > bytes)
+			bytes = cfg.sizes[i];
+	if (!rate || bytes / dev.scan_bytes <= rate)
+		return;
+	seconds = (double)(bytes / dev.scan_bytes) / (double)rate;
+	if (!cfg.benchmark)
+		fprintf(stderr, RWBENCH_NAME ": a block takes %.3g s at %" PRIu64 " Hz: -b %" PRIu64 " takes a second\n",
+			seconds, rate, rate);
+	else
+		fprintf(stderr, RWBENCH_NAME ": a block takes up to %.3g s at %" PRIu64 " Hz, and figures come after the warm-up (--warmup): -b %" PRIu64 " takes a second\n",
+			seconds, rate, rate);
+}
+
 static int prepare(void)
 {
 	struct iio_settings set = {
@@ -384,6 +405,7 @@ static int run(struct report *rep)
 	if (!ret) {
 		rep->rate = iio_sample_rate(&dev);
 		rep->core_version = core_version();
+		tell_slow_blocks(rep->rate);
 		progress_init(&cfg, text_stream());
 		ret = run_command(rep);
 		err = cfg.find_max_rate ? find_rates(rep) : 0;

@@ -222,6 +222,7 @@ static void window_tick(struct window *w, struct xfer *x, struct result *r,
 	if (x->cfg->interval_given)
 		add_interval(r, w, w->last);
 	r->elapsed_ns = w->last - w->begin;
+	r->warming_up = false;
 	if (progress)
 		progress(r, r->bytes - w->tick_bytes, w->last - w->tick, false);
 	w->tick = w->last;
@@ -277,8 +278,28 @@ static void answer(const struct window *w, struct result *r, progress_fn progres
 {
 	if (!wait_asked() || !progress)
 		return;
+	r->warming_up = !w->open;
 	r->elapsed_ns = w->open ? now_ns() - w->begin : 0;
 	progress(r, r->bytes, r->elapsed_ns, true);
+}
+
+/* As window_tick(), before there are figures. At a low rate that is long. */
+static void warm_up(struct window *w, const struct xfer *x, struct result *r, uint64_t bytes,
+		    progress_fn progress)
+{
+	uint64_t now;
+
+	r->warmup++;
+	r->warmup_bytes += bytes;
+	if (!progress || x->cfg->interval_given)
+		return;
+	now = now_ns();
+	if (w->tick && now - w->tick < x->cfg->interval_ns)
+		return;
+	r->warming_up = true;
+	if (w->tick)
+		progress(r, 0, 0, false);
+	w->tick = now;
 }
 
 static bool window_full(const struct window *w, const struct result *r)
@@ -363,8 +384,7 @@ static int run(struct xfer *x, struct window *w, struct result *r,
 			return 0;
 
 		if (!w->open) {
-			r->warmup++;
-			r->warmup_bytes += bytes;
+			warm_up(w, x, r, bytes, progress);
 			continue;
 		}
 		window_add(w, x, r, usable, bytes);

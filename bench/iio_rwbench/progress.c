@@ -17,19 +17,38 @@ void progress_init(const struct cfg *cfg, FILE *out)
 
 static void tell(const struct result *r, uint64_t bytes, uint64_t ns)
 {
+	double rate = mib_per_s(bytes, ns);
 	char size[32];
 
 	progress_end();
 	format_size(size, sizeof(size), r->block_bytes);
-	fprintf(stderr, RWBENCH_NAME ": %s %s: %" PRIu64 " blocks, %" PRIu64 " bytes in %.3f s, %.1f MiB/s, block time p50 %.1f us, p99 %.1f us; %" PRIu64 " transfers bad, of %" PRIu64 " not known\n",
+	if (r->warming_up) {
+		fprintf(stderr, RWBENCH_NAME ": %s %s: warming up, %u blocks\n",
+			transport_name(r->transport), size, r->warmup);
+		return;
+	}
+	fprintf(stderr, RWBENCH_NAME ": %s %s: %" PRIu64 " blocks, %" PRIu64 " bytes in %.3f s, %.*f MiB/s, block time p50 %.1f us, p99 %.1f us; %" PRIu64 " transfers bad, of %" PRIu64 " not known\n",
 		transport_name(r->transport), size, r->blocks, bytes, (double)ns / 1e9,
-		mib_per_s(bytes, ns), (double)hist_percentile(&r->times, 500) / 1000,
+		figure_digits(rate, 1), rate, (double)hist_percentile(&r->times, 500) / 1000,
 		(double)hist_percentile(&r->times, 990) / 1000, r->outcomes.bad,
 		r->outcomes.count[OUT_UNKNOWN]);
 }
 
+static void show_live(const struct result *r, const char *size, double rate)
+{
+	fprintf(stderr, "\r%s %s: ", transport_name(r->transport), size);
+	if (r->warming_up)
+		fprintf(stderr, "warming up, %u blocks\033[K", r->warmup);
+	else
+		fprintf(stderr, "%.1f s, %.*f MiB/s\033[K", (double)r->elapsed_ns / 1e9,
+			figure_digits(rate, 1), rate);
+	fflush(stderr);
+	live_shown = true;
+}
+
 void progress_show(const struct result *r, uint64_t bytes, uint64_t ns, bool asked)
 {
+	double rate = mib_per_s(bytes, ns);
 	char size[32];
 
 	if (asked) {
@@ -41,16 +60,12 @@ void progress_show(const struct result *r, uint64_t bytes, uint64_t ns, bool ask
 
 	format_size(size, sizeof(size), r->block_bytes);
 	if (live) {
-		fprintf(stderr, "\r%s %s: %.1f s, %.1f MiB/s\033[K",
-			transport_name(r->transport), size,
-			(double)r->elapsed_ns / 1e9, mib_per_s(bytes, ns));
-		fflush(stderr);
-		live_shown = true;
+		show_live(r, size, rate);
 		return;
 	}
-	fprintf(rows, "%8.2f s  %-6s %8s %10.1f MiB/s\n",
+	fprintf(rows, "%8.2f s  %-6s %8s %10.*f MiB/s\n",
 		(double)r->elapsed_ns / 1e9, transport_name(r->transport), size,
-		mib_per_s(bytes, ns));
+		figure_digits(rate, 1), rate);
 	fflush(rows);
 }
 
@@ -65,11 +80,12 @@ void progress_doing(const char *what)
 
 void progress_trial(const struct result *r, uint64_t hz)
 {
+	double msps = (double)hz / 1e6;
 	char size[32], what[96];
 
 	format_size(size, sizeof(size), r->block_bytes);
-	snprintf(what, sizeof(what), "%s %s: trial at %.3f MSPS",
-		 transport_name(r->transport), size, (double)hz / 1e6);
+	snprintf(what, sizeof(what), "%s %s: trial at %.*f MSPS",
+		 transport_name(r->transport), size, figure_digits(msps, 3), msps);
 	progress_doing(what);
 }
 

@@ -20,7 +20,7 @@ static const char proof_head2[] =
 "  block  copied   shared   copied   shared  copied  shared   copied   shared\n";
 static const char proof_row[] = "%7s %8s %8s %8s %8s %7s %7s %8s %8s\n";
 
-/* A figure of one result, with so many digits behind the point; "-" if it has none */
+/* A figure of one result; "-" if it has none */
 typedef bool (*figure_fn)(const struct result *r, double *val);
 
 static bool rate(const struct result *r, double *val)
@@ -79,20 +79,23 @@ static bool missing(const struct result *r, double *val)
 	return r->checks.known;
 }
 
-static void fill(char *cell, const struct result *r, figure_fn figure, int digits)
+struct column {
+	figure_fn figure;
+	int digits;		/* behind the point */
+	bool small;		/* of a small figure three that say something */
+};
+
+static void fill(char *cell, const struct result *r, const struct column *c)
 {
 	double val;
 
-	if (r && result_has_figures(r) && r->elapsed_ns && figure(r, &val))
-		snprintf(cell, CELL, "%.*f", digits, val);
-	else
+	if (!r || !result_has_figures(r) || !r->elapsed_ns || !c->figure(r, &val))
 		strcpy(cell, r && r->status ? "failed" : "-");
+	else if (c->small)
+		format_figure(cell, CELL, val, c->digits);
+	else
+		snprintf(cell, CELL, "%.*f", c->digits, val);
 }
-
-struct column {
-	figure_fn figure;
-	int digits;
-};
 
 #define COLUMNS 5
 
@@ -103,8 +106,8 @@ static void fill_row(char cell[2 * COLUMNS][CELL], const struct column *column, 
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		fill(cell[2 * i], copied, column[i].figure, column[i].digits);
-		fill(cell[2 * i + 1], shared, column[i].figure, column[i].digits);
+		fill(cell[2 * i], copied, &column[i]);
+		fill(cell[2 * i + 1], shared, &column[i]);
 	}
 }
 
@@ -112,8 +115,8 @@ static void print_row(FILE *out, const char *size, const struct result *copied,
 		      const struct result *shared)
 {
 	static const struct column columns[COLUMNS] = {
-		{ rate, 1 }, { cpu, 1 }, { instructions, 1 }, { syscalls, 2 },
-		{ latency_blocks, 2 },
+		{ rate, 1, true }, { cpu, 1, false }, { instructions, 1, false },
+		{ syscalls, 2, false }, { latency_blocks, 2, false },
 	};
 	char c[2 * COLUMNS][CELL];
 
@@ -125,7 +128,8 @@ static void print_proof_row(FILE *out, const char *size, const struct result *co
 			    const struct result *shared)
 {
 	static const struct column columns[] = {
-		{ latency_p50, 1 }, { latency_p99, 1 }, { jumps, 0 }, { missing, 0 },
+		{ latency_p50, 1, false }, { latency_p99, 1, false }, { jumps, 0, false },
+		{ missing, 0, false },
 	};
 	char c[2 * COLUMNS][CELL];
 

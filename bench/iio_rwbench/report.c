@@ -93,10 +93,11 @@ static void print_evidence(FILE *out, const struct report *rep)
 
 static void print_search(FILE *out, const struct report *rep)
 {
+	double limit = (double)rep->rate_limit_hz / 1e6;
 	const struct cfg *cfg = rep->cfg;
 
-	fprintf(out, "highest rate: that loses nothing, to %u %%, up to %.3f MSPS; trials of %.3g s,\n",
-		cfg->resolution, (double)rep->rate_limit_hz / 1e6,
+	fprintf(out, "highest rate: that loses nothing, to %u %%, up to %.*f MSPS; trials of %.3g s,\n",
+		cfg->resolution, figure_digits(limit, 3), limit,
 		(double)cfg->trial_ns / 1e9);
 	fprintf(out, "  and at least");
 	if (cfg->transports & TR_FILEIO)
@@ -182,7 +183,7 @@ static const char *no_figure(const struct result *r)
 static void cell_rate(char *cell, const struct result *r)
 {
 	if (result_has_figures(r) && r->blocks)
-		snprintf(cell, CELL, "%.1f", rate_of(r));
+		format_figure(cell, CELL, rate_of(r), 1);
 	else
 		snprintf(cell, CELL, "%s", no_figure(r));
 }
@@ -240,7 +241,7 @@ static void print_row(FILE *out, const struct report *rep, uint64_t block_bytes,
 static void cell_per_mib(char *cell, double val)
 {
 	/* Large blocks need less than one */
-	snprintf(cell, CELL, "%.*f", val < 10 ? 3 : 1, val);
+	snprintf(cell, CELL, "%.*f", figure_digits(val, val < 10 ? 3 : 1), val);
 }
 
 static void cell_syscalls(char *cell, const struct result *r)
@@ -270,8 +271,8 @@ static void cell_max_rate(char *cell, const struct max_rate *m)
 	else if (!m->hz)
 		strcpy(cell, "none");
 	else
-		snprintf(cell, CELL, "%s%.3f", m->reached_limit ? ">=" : "",
-			 (double)m->hz / 1e6);
+		snprintf(cell, CELL, "%s%.*f", m->reached_limit ? ">=" : "",
+			 figure_digits((double)m->hz / 1e6, 3), (double)m->hz / 1e6);
 }
 
 static void print_cost_row(FILE *out, const struct report *rep,
@@ -529,6 +530,7 @@ void report_table(FILE *out, const struct report *rep)
 
 void report_stream(FILE *out, const struct result *r)
 {
+	double rate = mib_per_s(r->bytes, r->elapsed_ns);
 	char size[32];
 
 	/* Then the sentence on why that is so is enough */
@@ -540,9 +542,9 @@ void report_stream(FILE *out, const struct result *r)
 		return;
 	}
 	format_size(size, sizeof(size), r->block_bytes);
-	fprintf(out, RWBENCH_NAME ": %" PRIu64 " bytes in %.3f s, %.1f MiB/s, %s%s%s, blocks of %s\n",
+	fprintf(out, RWBENCH_NAME ": %" PRIu64 " bytes in %.3f s, %.*f MiB/s, %s%s%s, blocks of %s\n",
 		r->bytes, (double)r->elapsed_ns / 1e9,
-		mib_per_s(r->bytes, r->elapsed_ns), transport_name(r->transport),
+		figure_digits(rate, 1), rate, transport_name(r->transport),
 		r->exporter[0] ? " from " : "", r->exporter, size);
 	print_unknown(out, r);
 	print_overflow(out, r);

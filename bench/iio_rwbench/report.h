@@ -48,6 +48,9 @@ void report_csv(FILE *out, const struct report *rep);
 /* A field, quoted if it has to be; what is not known is an empty one */
 void csv_text(FILE *out, const char *text);
 
+/* With three digits, however small it is */
+void json_figure(struct json *j, const char *key, double val);
+
 /* What all JSON documents begin and end with */
 void report_json_begin(struct json *j, const struct report *rep,
 		       const char *schema, unsigned int version);

@@ -134,6 +134,11 @@ static void json_verify(struct json *j, const struct result *r)
 	json_end_array(j);
 }
 
+void json_figure(struct json *j, const char *key, double val)
+{
+	json_num(j, key, val, figure_digits(val, 3));
+}
+
 static void json_means(struct json *j, const struct result *r)
 {
 	json_array(j, "evidence");
@@ -283,7 +288,7 @@ static void json_result(struct json *j, const struct cfg *cfg, const struct resu
 		json_u64(j, "cyclic_bytes", r->repeated);
 	json_u64(j, "bytes", r->bytes);
 	json_u64(j, "elapsed_ns", r->elapsed_ns);
-	json_num(j, "mib_per_s", mib_per_s(r->bytes, r->elapsed_ns), 3);
+	json_figure(j, "mib_per_s", mib_per_s(r->bytes, r->elapsed_ns));
 	json_u64(j, "blocks", r->blocks);
 	json_u64(j, "warmup_blocks", r->warmup);
 	json_outcomes(j, r);
@@ -305,13 +310,13 @@ static void json_result(struct json *j, const struct cfg *cfg, const struct resu
 	json_u64(j, "sys_ns", r->sys_ns);
 	json_u64(j, "syscalls", r->syscalls);
 	if (r->bytes)
-		json_num(j, "syscalls_per_mib", result_syscalls_per_mib(r), 3);
+		json_figure(j, "syscalls_per_mib", result_syscalls_per_mib(r));
 	if (r->stat_valid)
 		json_u64(j, "irqs", r->irqs);
 	else
 		json_null(j, "irqs");
 	if (result_has_irqs(r))
-		json_num(j, "irqs_per_mib", result_irqs_per_mib(r), 3);
+		json_figure(j, "irqs_per_mib", result_irqs_per_mib(r));
 	else
 		json_null(j, "irqs_per_mib");
 	json_times(j, cfg, &r->times);

@@ -34,6 +34,7 @@ struct result {
 	unsigned int nblocks;		/* in the ring */
 	uint64_t length;		/* of the kernel's buffer, samples; 0: unknown */
 	char exporter[EXPORTER_NAME];	/* empty for file I/O */
+	bool warming_up;
 	unsigned int warmup;		/* blocks that were left out */
 	uint64_t warmup_bytes;
 

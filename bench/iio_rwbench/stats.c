@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define LEAST_TICKS 50
+#define MAX_DIGITS 12
 
 void hist_reset(struct hist *h)
 {
@@ -85,6 +86,26 @@ uint64_t hist_percentile(const struct hist *h, unsigned int permille)
 double mib_per_s(uint64_t bytes, uint64_t ns)
 {
 	return ns ? (double)bytes / (1 << 20) * 1e9 / (double)ns : 0;
+}
+
+int figure_digits(double val, int least)
+{
+	double scaled = val;
+	int digits;
+
+	for (digits = 0; digits < least; digits++)
+		scaled *= 10;
+	for (; scaled > 0 && scaled < 100 && digits < MAX_DIGITS; digits++)
+		scaled *= 10;
+	return digits;
+}
+
+void format_figure(char *text, size_t size, double val, int least)
+{
+	if (val > 0 && val < 1e-4)
+		snprintf(text, size, "%.2e", val);
+	else
+		snprintf(text, size, "%.*f", figure_digits(val, least), val);
 }
 
 void format_size(char *text, size_t size, uint64_t bytes)

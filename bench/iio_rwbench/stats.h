@@ -34,6 +34,12 @@ uint64_t hist_percentile(const struct hist *h, unsigned int permille);
 
 double mib_per_s(uint64_t bytes, uint64_t ns);
 
+/* How many behind the point leave three digits of a small figure; of any at least @least */
+int figure_digits(double val, int least);
+
+/* The same for a column of eight characters */
+void format_figure(char *text, size_t size, double val, int least);
+
 /* "4 KiB", "16 MiB"; bytes when it is not a whole number of these */
 void format_size(char *text, size_t size, uint64_t bytes);
 

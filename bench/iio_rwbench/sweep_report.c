@@ -79,7 +79,7 @@ static void print_point(FILE *out, const struct sweep *s, const struct point *p)
 	format_size(size, sizeof(size), p->block_bytes);
 	snprintf(ring, CELL, "%u", p->ring);
 	if (p->runs)
-		snprintf(rate, CELL, "%.1f", median(s, p, "mib_per_s"));
+		format_figure(rate, CELL, median(s, p, "mib_per_s"), 1);
 	else
 		strcpy(rate, p->status ? "failed" : "-");
 	cell_spread(spread, s, p);
@@ -163,7 +163,8 @@ void sweep_report_table(FILE *out, const struct report *rep,
 	fprintf(out, "%%max: of the line rate; without one, of memcpy, for what copies\n");
 	fprintf(out, "ceilings: memcpy %.0f MiB/s", s->memcpy_mib_per_s);
 	if (s->line_mib_per_s > 0)
-		fprintf(out, ", line rate %.1f MiB/s", s->line_mib_per_s);
+		fprintf(out, ", line rate %.*f MiB/s", figure_digits(s->line_mib_per_s, 1),
+			s->line_mib_per_s);
 	fputs("\n", out);
 	if (!s->counters.n)
 		fputs("instructions cannot be counted here\n", out);
@@ -182,7 +183,7 @@ void sweep_report_table(FILE *out, const struct report *rep,
 static void json_or_null(struct json *j, const char *key, double val)
 {
 	if (val > 0)
-		json_num(j, key, val, 3);
+		json_figure(j, key, val);
 	else
 		json_null(j, key);
 }
@@ -242,12 +243,12 @@ static void json_metric(struct json *j, const struct sweep *s,
 		return;
 	}
 	json_object(j, metrics[metric].name);
-	json_num(j, "median", spread.median, 3);
-	json_num(j, "low", spread.low, 3);
-	json_num(j, "high", spread.high, 3);
+	json_figure(j, "median", spread.median);
+	json_figure(j, "low", spread.low);
+	json_figure(j, "high", spread.high);
 	json_array(j, "values");
 	for (i = 0; i < p->runs; i++)
-		json_num(j, NULL, p->value[metric][i], 3);
+		json_figure(j, NULL, p->value[metric][i]);
 	json_end_array(j);
 	json_end_object(j);
 }
@@ -345,7 +346,7 @@ static void csv_point(FILE *out, const struct sweep *s, const struct point *p)
 	for (i = 0; i < METRICS; i++) {
 		fputc(',', out);
 		if (sweep_spread(s, p, i, &spread))
-			fprintf(out, "%.3f", spread.median);
+			fprintf(out, "%.*f", figure_digits(spread.median, 3), spread.median);
 	}
 	fprintf(out, ",%d,", p->status);
 	csv_text(out, p->error);

@@ -64,7 +64,7 @@ static int no_data(const struct xfer *x)
 {
 	if (check(x, true))
 		return ST_FAIL;
-	return fail(ST_FAIL, "the USB host of %s has not taken a block for %.1f s (%s): does a program there read from the endpoint?",
+	return fail(ST_FAIL, "the USB host of %s has not taken a block for %g s (%s): does a program there read from the endpoint?",
 		    x->dev->name, (double)x->timeout_ms / 1000, transport_name(x->ops->id));
 }
 

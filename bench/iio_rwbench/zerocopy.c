@@ -389,7 +389,7 @@ static void json_send(struct json *j, const struct zc_send *o)
 	json_bool(j, "zerocopy", o->zerocopy);
 	json_u64(j, "bytes", o->bytes);
 	json_u64(j, "elapsed_ns", o->ns);
-	json_num(j, "mib_per_s", mib_per_s(o->bytes, o->ns), 3);
+	json_figure(j, "mib_per_s", mib_per_s(o->bytes, o->ns));
 	if (o->bytes && o->instructions.valid)
 		json_num(j, "instructions_per_mib", instructions_per_mib(o), 3);
 	else

@@ -206,7 +206,7 @@ static void stalled(void)
 		cfg.timeout_ms = 50;
 		fake.dac_stall = true;
 		CHECK_EQ(go(transports[i]), ST_FAIL);
-		CHECK_HAS(r.error, "has not sent a block for 0.1 s");
+		CHECK_HAS(r.error, "has not sent a block for 0.05 s");
 		nothing_left_behind();
 
 		/* It has taken all, but that is not the end of it */
@@ -214,7 +214,7 @@ static void stalled(void)
 		cfg.timeout_ms = 50;
 		fake.dac_stall = true;
 		CHECK_EQ(stream(transports[i], BLOCK), ST_FAIL);
-		CHECK_HAS(r.error, "has not sent a block for 0.1 s");
+		CHECK_HAS(r.error, "has not sent a block for 0.05 s");
 		nothing_left_behind();
 	}
 }

@@ -171,7 +171,28 @@ static void idle_time_of_short_runs(void)
 	CHECK(usage_long_enough(&from, &to));
 }
 
+static void digits_of_small_figures(void)
+{
+	char text[16];
+
+	CHECK_EQ(figure_digits(1000, 1), 1);
+	CHECK_EQ(figure_digits(10, 1), 1);
+	CHECK_EQ(figure_digits(9.5, 1), 2);
+	CHECK_EQ(figure_digits(0.000763, 1), 6);
+	CHECK_EQ(figure_digits(1000, 3), 3);
+	CHECK_EQ(figure_digits(0.05, 3), 4);
+	CHECK_EQ(figure_digits(0, 3), 3);
+	CHECK_EQ(figure_digits(1e-300, 3), 12);
+	format_figure(text, sizeof(text), 0.000763, 1);
+	CHECK_STR(text, "0.000763");
+	format_figure(text, sizeof(text), 0.0000763, 1);
+	CHECK_STR(text, "7.63e-05");
+	format_figure(text, sizeof(text), 0, 1);
+	CHECK_STR(text, "0.0");
+}
+
 static const struct ktap_test tests[] = {
+	{ "stats.digits_of_small_figures", digits_of_small_figures },
 	{ "stats.idle_time_of_short_runs", idle_time_of_short_runs },
 	{ "stats.empty_histogram", empty_histogram },
 	{ "stats.one_value", one_value },
