@@ -105,13 +105,33 @@ static size_t pad(const struct xfer *x, const struct view *view, size_t bytes)
 	return all;
 }
 
+/* A waveform without its end is another one */
+static int check_input_ends(struct xfer *x, size_t bytes)
+{
+	size_t more = 0;
+	char byte;
+	int ret;
+
+	if (x->source.counter || x->source.ended)
+		return 0;
+	ret = source_fill(&x->source, &byte, 1, &more, &x->syscalls);
+	if (ret || !more)
+		return ret;
+	return fail(ST_FAIL, "standard input has more than a block of %zu bytes, which is what is repeated: let -b be as many samples as it has, of %u bytes each",
+		    bytes, x->dev->scan_bytes);
+}
+
 /* What has been read once, for all times */
 static int begin_period(struct xfer *x, size_t bytes)
 {
 	uint64_t unit = sizes_unit(x->cfg, x->dev);
+	int ret;
 
 	if (!bytes)
 		return fail(ST_FAIL, "standard input is empty: there is nothing to repeat");
+	ret = check_input_ends(x, bytes);
+	if (ret)
+		return ret;
 	if (bytes % unit)
 		return fail(ST_FAIL, "standard input has %zu bytes, which %s cannot repeat: it takes a multiple of %" PRIu64,
 			    bytes, x->dev->name, unit);
@@ -136,6 +156,8 @@ static int produce(struct xfer *x, const struct view *view, uint64_t left, uint6
 	xfer_step(x, STEP_WORK);
 	if (!ret && x->cfg->cyclic)
 		ret = begin_period(x, filled);
+	if (!ret && !filled && !x->handed)
+		ret = fail(ST_FAIL, "standard input is empty: there is nothing to send");
 	if (ret)
 		return ret;
 	*bytes = filled;

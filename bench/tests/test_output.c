@@ -178,7 +178,8 @@ static void stream_of_nothing(void)
 
 	for (i = 0; i < 2; i++) {
 		fresh();
-		CHECK_EQ(stream(transports[i], 0), 0);
+		CHECK_EQ(stream(transports[i], 0), ST_FAIL);
+		CHECK_HAS(r.error, "nothing to send");
 		CHECK_EQ(r.bytes, 0);
 		CHECK_EQ(fake.sent, 0);
 		nothing_left_behind();
@@ -277,6 +278,19 @@ static void cyclic_of_a_short_period(void)
 		cfg.cyclic = true;
 		CHECK_EQ(stream(transports[i], 0), ST_FAIL);
 		CHECK_HAS(r.error, "nothing to repeat");
+		nothing_left_behind();
+
+		fresh();
+		cfg.cyclic = true;
+		CHECK_EQ(stream(transports[i], BLOCK + 1), ST_FAIL);
+		CHECK_HAS(r.error, "has more than a block of 4096 bytes");
+		nothing_left_behind();
+
+		fresh();
+		cfg.cyclic = true;
+		cfg.duration_ns = 20000000;
+		CHECK_EQ(stream(transports[i], BLOCK), 0);
+		CHECK(fake.sent_bytes);
 		nothing_left_behind();
 	}
 }
