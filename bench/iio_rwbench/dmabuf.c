@@ -314,14 +314,7 @@ static int make_any_ring(struct xfer *x)
 		if (!ret || ret == ST_MISSING)
 			return ret;
 	}
-	if (ret != -ENOENT)
-		return ret;
-
-	/* None could be opened: let the usual one say why */
-	ret = exporter_open(&ex, x->cfg->root, names[0]);
-	if (!ret)
-		exporter_close(&ex);
-	return exporter_open_failed(x->cfg->root, names[0], ret ? ret : -ENOENT);
+	return ret == -ENOENT ? exporter_none_opened(x->cfg->root) : ret;
 }
 
 /* Each of them waits: the device is still off */

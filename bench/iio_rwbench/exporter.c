@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define HEAPS "dev/dma_heap"
+#define HEAPS_IN_SYSFS "sys/class/dma_heap"
 #define UDMABUF_LIMIT "module/udmabuf/parameters/size_limit_mb"
 #define HUGE_PAGE (UINT64_C(2) << 20)
 
@@ -74,25 +75,32 @@ static size_t add(char names[][EXPORTER_NAME], size_t n, size_t max,
 	return n + 1;
 }
 
-size_t exporter_candidates(const char *root, char names[][EXPORTER_NAME],
-			   size_t max)
+static size_t add_all(char names[][EXPORTER_NAME], size_t n, size_t max, const char *root,
+		      const char *heaps)
 {
 	char path[512];
 	struct dirent *entry;
-	size_t n = 0;
 	DIR *dir;
 
-	n = add(names, n, max, "system");
-	n = add(names, n, max, "linux,cma");
-
-	/* CMA heaps carry the name of their region: reserved, default_cma_region */
-	snprintf(path, sizeof(path), "%s/" HEAPS, root);
+	snprintf(path, sizeof(path), "%s/%s", root, heaps);
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			n = add(names, n, max, entry->d_name);
 	if (dir)
 		closedir(dir);
+	return n;
+}
+
+size_t exporter_candidates(const char *root, char names[][EXPORTER_NAME],
+			   size_t max)
+{
+	size_t n = 0;
+
+	n = add(names, n, max, "system");
+	n = add(names, n, max, "linux,cma");
+	/* CMA heaps carry the name of their region: reserved, default_cma_region */
+	n = add_all(names, n, max, root, HEAPS);
 
 	if (n < max)
 		strcpy(names[n++], "udmabuf");
@@ -259,6 +267,25 @@ int exporter_open_failed(const char *root, const char *name, int err)
 	return fail(ST_MISSING, "this kernel has no %s; %s%s", name,
 		    *there ? "there is: " : "it needs CONFIG_DMABUF_HEAPS_SYSTEM or CONFIG_UDMABUF",
 		    there);
+}
+
+int exporter_none_opened(const char *root)
+{
+	char names[16][EXPORTER_NAME];
+	size_t i, n;
+
+	n = exporter_candidates(root, names, 16);
+	n = add_all(names, n, 16, root, HEAPS_IN_SYSFS);
+	for (i = 0; i < n; i++) {
+		struct exporter ex = { .fd = -1 };
+		int ret = exporter_open(&ex, root, names[i]);
+
+		exporter_close(&ex);
+		/* That it is not there at all is the reason only if it is so of each */
+		if ((ret && ret != -ENOENT) || has_no_node(root, names[i]))
+			return exporter_open_failed(root, names[i], ret);
+	}
+	return exporter_open_failed(root, names[0], -ENOENT);
 }
 
 /* Why this kind of memory is not to be had, as far as files say it */

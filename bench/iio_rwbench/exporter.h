@@ -40,4 +40,7 @@ void exporter_close(struct exporter *ex);
 int exporter_open_failed(const char *root, const char *name, int err);
 int exporter_alloc_failed(const struct exporter *ex, const char *root, uint64_t bytes, int err);
 
+/* The same when none could be opened that may be tried */
+int exporter_none_opened(const char *root);
+
 #endif

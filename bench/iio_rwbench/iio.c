@@ -982,6 +982,25 @@ static const char *node_hint(int err)
 	}
 }
 
+static int get_fd_failed(const struct iio_dev *dev, int err)
+{
+	switch (err) {
+	case EBUSY:
+		return busy_buffer(dev);
+	case ENODEV:
+		return fail(ST_FAIL, "%s has no buffer %u", dev->name, dev->buffer_index);
+	case ENOTTY: case EINVAL:
+		return fail(ST_MISSING, "this kernel does not hand out the buffer of %s: %s; Linux 5.12 or newer is needed",
+			    dev->name, strerror(err));
+	case EMFILE:
+		return fail(ST_FAIL, "cannot open the buffer of %s: this program may have no more open files; raise ulimit -n",
+			    dev->name);
+	default:
+		return fail(ST_FAIL, "cannot open the buffer of %s: %s; the kernel log may say more (dmesg)",
+			    dev->name, strerror(err));
+	}
+}
+
 int iio_open_buffer(const struct iio_dev *dev, int *fd)
 {
 	int node, arg = (int)dev->buffer_index;
@@ -1001,13 +1020,7 @@ int iio_open_buffer(const struct iio_dev *dev, int *fd)
 		int err = errno;
 
 		close(node);
-		if (err == EBUSY)
-			return busy_buffer(dev);
-		if (err == ENODEV)
-			return fail(ST_FAIL, "%s has no buffer %u", dev->name,
-				    dev->buffer_index);
-		return fail(ST_MISSING, "this kernel does not hand out the buffer of %s: %s; Linux 5.12 or newer is needed",
-			    dev->name, strerror(err));
+		return get_fd_failed(dev, err);
 	}
 
 	close(node);

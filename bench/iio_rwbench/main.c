@@ -186,7 +186,7 @@ static void tell_slow_blocks(uint64_t rate)
 	for (i = 0; i < cfg.nsizes; i++)
 		if (cfg.sizes[i] > bytes)
 			bytes = cfg.sizes[i];
-	if (!rate || bytes / dev.scan_bytes <= rate)
+	if (!rate || bytes / dev.scan_bytes <= rate + rate / 2)
 		return;
 	seconds = (double)(bytes / dev.scan_bytes) / (double)rate;
 	if (!cfg.benchmark)
