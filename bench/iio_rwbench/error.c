@@ -21,6 +21,16 @@ int fail(int status, const char *fmt, ...)
 	return status;
 }
 
+void fail_add(const char *fmt, ...)
+{
+	size_t len = strlen(text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text + len, sizeof(text) - len, fmt, ap);
+	va_end(ap);
+}
+
 void list_add(char *list, size_t size, const char *fmt, ...)
 {
 	size_t len = strlen(list);

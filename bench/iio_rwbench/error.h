@@ -21,6 +21,10 @@ enum status {
 int fail(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Goes on with the sentence that is kept */
+void fail_add(const char *fmt, ...)
+	__attribute__((format(printf, 1, 2)));
+
 /* Adds an item to a list, after a comma if it is not the first */
 void list_add(char *list, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -5,6 +5,7 @@
  */
 #include "error.h"
 #include "gadget.h"
+#include "hint.h"
 #include "iio.h"
 #include "measure.h"
 #include "options.h"
@@ -126,6 +127,8 @@ static int choose(struct iio_dev *d, const char *name, bool output)
 	int ret;
 
 	ret = iio_find(d, cfg.root, name, cfg.buffer_index);
+	if (ret == ST_FAIL && !d->id[0])
+		hint_device(&cfg, name);
 	if (!ret)
 		ret = check_direction(d, output);
 	if (!ret)

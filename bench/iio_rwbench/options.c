@@ -409,10 +409,7 @@ static int parse_format(struct cfg *cfg)
 	if (i < 0)
 		return fail(ST_USAGE, "--output-format: \"%s\" is not text, json or csv",
 			    optarg);
-	/* A --json=FILE besides stays what it is */
-	if (i == 1 && cfg->json_file)
-		return fail(ST_USAGE, "--output-format json and --json=FILE are two places for one report");
-	cfg->json |= i == 1;
+	cfg->json_format = i == 1;
 	cfg->csv = i == 2;
 	return 0;
 }
@@ -518,7 +515,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 	case OPT_EVIDENCE:
 		return parse_evidence(cfg);
 	case OPT_JSON:
-		cfg->json = true;
+		cfg->json_option = true;
 		cfg->json_file = optarg;
 		return 0;
 	case OPT_INTERVAL:
@@ -725,6 +722,10 @@ static int check_combination(const struct cfg *cfg)
 	if (!cfg->benchmark && cfg->transport_given &&
 	    cfg->transports == TR_BOTH)
 		return fail(ST_USAGE, "--transport=both is for measuring: add -B, or name one");
+	if (cfg->json_format && cfg->json_file)
+		return fail(ST_USAGE, "--output-format json and --json=FILE are two places for one report: use one of them");
+	if (!cfg->benchmark && !cfg->write && cfg->json_format)
+		return fail(ST_USAGE, "--output-format json is for measuring: add -B, or use --json=FILE");
 	if (!cfg->benchmark && !cfg->zerocopy && !cfg->write && cfg->json && !cfg->json_file)
 		return fail(ST_USAGE, "--json needs =FILE here: without -B, standard output carries the samples");
 	if (!cfg->benchmark && cfg->csv)
@@ -867,6 +868,8 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 		if (err && !ret)
 			ret = err;
 	}
+	/* Also if something else is refused: the report says so */
+	cfg->json = cfg->json_option || cfg->json_format;
 	if (cfg->action != ACT_RUN)
 		return ret;
 	if (ret)

@@ -130,6 +130,7 @@ struct cfg {
 	bool json;
 	const char *json_file;		/* NULL: standard output */
 	bool csv;			/* on standard output */
+	bool json_option, json_format;	/* --json, or --output-format, has said so */
 	unsigned int percentile[MAX_LIST];	/* of a million */
 	size_t npercentiles;
 	bool interval_given;
