@@ -431,6 +431,14 @@ static int take_percentile(const char *what, const char *item, void *arg)
 	return 0;
 }
 
+static int parse_timeout(struct cfg *cfg)
+{
+	cfg->timeout_given = true;
+	if (!strcmp(optarg, "-1"))
+		return fail(ST_USAGE, "-T -1: to wait for ever is -T 0 here");
+	return number("-T", optarg, 0, INT32_MAX, &cfg->timeout_ms);
+}
+
 static int parse_uri(void)
 {
 	if (strcmp(optarg, "local:"))
@@ -464,8 +472,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		cfg->trigger_rate_given = true;
 		return hertz("-r", optarg, 1, UINT32_MAX, &cfg->trigger_rate);
 	case 'T':
-		cfg->timeout_given = true;
-		return number("-T", optarg, 0, INT32_MAX, &cfg->timeout_ms);
+		return parse_timeout(cfg);
 	case 'B':
 		cfg->benchmark = true;
 		return 0;
