@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -836,38 +837,80 @@ int iio_check_enabled(const struct iio_dev *dev)
 		    dev->name);
 }
 
+static int watch_writes(const char *path)
+{
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) >= 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
 /*
- * What is written to a file of sysfs is gone as soon as something else is, but to open it
- * for that leaves a time. Of buffer 0 there is a file as old programs know it. They are kept
- * open, since the kernel forgets the time of what nobody uses.
+ * What is written to a file of sysfs is gone as soon as something else is. inotify tells of the
+ * write, if it is made through the same mount. To truncate the file, as shells do first, leaves
+ * a time, which is that of all mounts; the file is kept open, since the kernel forgets the time
+ * of what nobody uses. Of buffer 0 there is a file as old programs know it.
  */
-void iio_watch_begin(const struct iio_dev *dev, struct iio_watch *w)
+void iio_watch_prepare(const struct iio_dev *dev, struct iio_watch *w)
 {
 	char path[SYSFS_PATH];
-	struct stat st;
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		w->fd[i] = -1;
+		w->fd[i] = w->events[i] = -1;
 		if ((i && dev->buffer_index) ||
 		    snprintf(path, sizeof(path), "%s/enable", i ? dev->old_buf : dev->buf) >=
 		    (int)sizeof(path))
 			continue;
 		w->fd[i] = open(path, O_RDONLY | O_CLOEXEC);
-		if (w->fd[i] >= 0 && !fstat(w->fd[i], &st))
-			w->written[i] = st.st_mtim;
+		w->events[i] = watch_writes(path);
 	}
 }
 
-int iio_watch_check(const struct iio_dev *dev, const struct iio_watch *w)
+/* What we have written is no news */
+static void drop_events(int events)
+{
+	char list[1024];
+	ssize_t n;
+
+	n = read(events, list, sizeof(list));
+	(void)n;
+}
+
+void iio_watch_begin(struct iio_watch *w)
 {
 	struct stat st;
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		if (w->fd[i] < 0 || fstat(w->fd[i], &st) ||
-		    (st.st_mtim.tv_sec == w->written[i].tv_sec &&
-		     st.st_mtim.tv_nsec == w->written[i].tv_nsec))
+		if (w->events[i] >= 0)
+			drop_events(w->events[i]);
+		if (w->fd[i] >= 0 && !fstat(w->fd[i], &st))
+			w->written[i] = st.st_mtim;
+	}
+}
+
+/* The events stay where they are, for the next look */
+static bool was_written(const struct iio_watch *w, int i)
+{
+	struct stat st;
+	int bytes = 0;
+
+	if (w->events[i] >= 0 && !ioctl(w->events[i], FIONREAD, &bytes) && bytes)
+		return true;
+	return w->fd[i] >= 0 && !fstat(w->fd[i], &st) &&
+	       (st.st_mtim.tv_sec != w->written[i].tv_sec ||
+		st.st_mtim.tv_nsec != w->written[i].tv_nsec);
+}
+
+int iio_watch_check(const struct iio_dev *dev, const struct iio_watch *w)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (!was_written(w, i))
 			continue;
 		/* As with gone() */
 		fail_clear();
@@ -884,7 +927,9 @@ void iio_watch_end(struct iio_watch *w)
 	for (i = 0; i < 2; i++) {
 		if (w->fd[i] >= 0)
 			close(w->fd[i]);
-		w->fd[i] = -1;
+		if (w->events[i] >= 0)
+			close(w->events[i]);
+		w->fd[i] = w->events[i] = -1;
 	}
 }
 

@@ -93,10 +93,13 @@ bool iio_is_enabled(const struct iio_dev *dev);
 /* Who else writes to "enable" while a run lasts, be it to switch it off and on again? */
 struct iio_watch {
 	int fd[2];		/* of its two files; -1: none */
+	int events[2];		/* of writes to them, by inotify; -1: there is none */
 	struct timespec written[2];
 };
 
-void iio_watch_begin(const struct iio_dev *dev, struct iio_watch *w);
+/* The former before the buffer is enabled, the latter, which is quicker, after it */
+void iio_watch_prepare(const struct iio_dev *dev, struct iio_watch *w);
+void iio_watch_begin(struct iio_watch *w);
 int iio_watch_check(const struct iio_dev *dev, const struct iio_watch *w);
 void iio_watch_end(struct iio_watch *w);
 

@@ -25,9 +25,12 @@ static int enable(struct xfer *x)
 	if (iio_is_enabled(x->dev))
 		return fail(ST_FAIL, "another process has enabled the buffer of %s meanwhile; stop it, and try again",
 			    x->dev->name);
+	iio_watch_prepare(x->dev, &x->watch);
 	ret = iio_enable(x->dev, x->block_bytes);
-	if (!ret)
-		iio_watch_begin(x->dev, &x->watch);
+	if (ret)
+		iio_watch_end(&x->watch);
+	else
+		iio_watch_begin(&x->watch);
 	return ret;
 }
 

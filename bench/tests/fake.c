@@ -155,11 +155,17 @@ static void set_file(const char *path, const char *text)
 static char enable_path[512];
 static char dac_path[512];
 
+/* sysfs takes the time when a file is truncated, and not when it is written to */
 static void enable_by_another(void)
 {
-	int fd = open(enable_path, O_WRONLY | O_TRUNC);
+	int fd = open(enable_path, O_WRONLY | (fake.toggle_quietly ? 0 : O_TRUNC));
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
+	struct stat st;
 
-	if (fd < 0 || __real_write(fd, "1", 1) < 0)
+	if (fd < 0 || fstat(fd, &st) || __real_write(fd, "1", 1) < 0)
+		abort();
+	times[1] = st.st_mtim;
+	if (fake.toggle_quietly && futimens(fd, times))
 		abort();
 	__real_close(fd);
 }
@@ -1370,7 +1376,7 @@ int fake_parse(const char *text)
 		KNOB(dac_stall), KNOB(dac_fail_at), KNOB(dac_fail_errno), KNOB(no_cyclic),
 		KNOB(underflow), KNOB(triggered), KNOB(length_errno), KNOB(trigger_errno), KNOB(trickle),
 		KNOB(hz_step), KNOB(fixed_hz), KNOB(twins), KNOB(read_only), KNOB(no_node),
-		KNOB(no_memory_nodes), KNOB(no_debugfs), KNOB(gone_at), KNOB(toggle_at),
+		KNOB(no_memory_nodes), KNOB(no_debugfs), KNOB(gone_at), KNOB(toggle_at), KNOB(toggle_quietly),
 		KNOB(no_host), KNOB(host_stall), KNOB(unplug_at), KNOB(no_sg), KNOB(no_ffs_dmabuf),
 		KNOB(bind_errno), KNOB(two_controllers),
 	};

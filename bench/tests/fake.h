@@ -71,7 +71,8 @@ struct fake {
 	bool no_node;		/* the device is there, but not in /dev */
 	bool no_memory_nodes;	/* and the same of what DMABUFs come from */
 	uint64_t gone_at;	/* with this block the device goes away */
-	uint64_t toggle_at;	/* or another process switches it off and on */
+	uint64_t toggle_at;	/* or another process switches it off and on, ... */
+	bool toggle_quietly;	/* ... by a file that it has not truncated */
 	bool dac_stall;		/* the DAC sends nothing */
 	uint64_t dac_fail_at;	/* this block of it is not sent ... */
 	int dac_fail_errno;	/* ... and that is what its fence says */
