@@ -125,20 +125,6 @@ static int map_block(struct xfer *x, struct dmabuf_block *b)
 }
 
 /*
- * Many exporters map a page only when it is touched. That is to happen here and not in
- * the first round, whose time may count.
- */
-static void touch_pages(void *data, size_t bytes)
-{
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	volatile char *byte = data;
-	size_t at;
-
-	for (at = 0; at < bytes; at += page)
-		byte[at] = 0;
-}
-
-/*
  * What the CPU has written, be it the zeros of fresh memory, may still be in its cache,
  * and would overwrite samples when it comes out of there. Not each exporter takes care of
  * that when a device attaches itself. So each block has SYNC for writing before its first
@@ -152,7 +138,7 @@ static int prepare_memory(struct xfer *x, struct dmabuf_block *b)
 	if (ret)
 		return sync_failed(x, ret);
 	if (b->data) {
-		touch_pages(b->data, x->block_bytes);
+		memory_touch(b->data, x->block_bytes);
 		if (x->cfg->verify != VERIFY_OFF)
 			verify_poison(b->data, x->block_bytes);
 		evidence_mark(&x->evidence, &b->evidence, b->data, x->block_bytes);

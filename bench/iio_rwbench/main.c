@@ -242,6 +242,12 @@ static int prepare(void)
 	return ret || cfg.nchannels ? ret : plan_sizes();
 }
 
+static int give_up(struct report *rep, int status)
+{
+	rep->given_up = rep->nresults < cfg.nsizes * (cfg.transports == TR_BOTH ? 2 : 1);
+	return status;
+}
+
 /*
  * Returns the status of the whole. A measurement that could not begin leaves
  * the others in place: blocks may be too large for one transport only.
@@ -271,7 +277,7 @@ static int run_benchmark(struct report *rep)
 			if (ret == ST_MISSING)
 				transports &= ~(unsigned int)order[t];
 			else if (ret && r->started)
-				return status;
+				return give_up(rep, status);
 		}
 	}
 	return status;

@@ -65,6 +65,16 @@ bool memory_info(const char *root, const char *key, uint64_t *val)
 	return read_meminfo(root, text, sizeof(text)) && find_kib(text, key, val);
 }
 
+void memory_touch(void *data, size_t bytes)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	volatile char *byte = data;
+	size_t at;
+
+	for (at = 0; at < bytes; at += page)
+		byte[at] = 0;
+}
+
 int memory_check(const char *root, const char *what, uint64_t bytes, bool cma)
 {
 	uint64_t usable = memory_usable(root, cma);

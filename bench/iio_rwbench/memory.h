@@ -3,6 +3,7 @@
 #define RWBENCH_MEMORY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -20,5 +21,11 @@ bool memory_info(const char *root, const char *key, uint64_t *val);
 
 /* Refuses in one sentence what would not fit. 0 or a status of error.h */
 int memory_check(const char *root, const char *what, uint64_t bytes, bool cma);
+
+/*
+ * Much memory has a page only when it is touched. That is to happen before the first round,
+ * whose time may count. To zero.
+ */
+void memory_touch(void *data, size_t bytes);
 
 #endif

@@ -306,6 +306,8 @@ static int take_work(const char *what, const char *item, void *arg)
 	if (kind == WORKS)
 		return fail(ST_USAGE, "%s: \"%s\" is not none, sync, read, copy, pipe or file",
 			    what, item);
+	if (cfg->plan.works & 1u << kind)
+		return fail(ST_USAGE, "%s: %s is in the list twice; name each once", what, item);
 	cfg->plan.works |= 1u << kind;
 	return 0;
 }
@@ -385,6 +387,8 @@ static int take_evidence(const char *what, const char *item, void *arg)
 	if (i < 0)
 		return fail(ST_USAGE, "%s: \"%s\" is not mark, fence, mark,fence, auto or off",
 			    what, item);
+	if (cfg->evidence & 1u << i)
+		return fail(ST_USAGE, "%s: %s is in the list twice; name each once", what, item);
 	cfg->evidence |= 1u << i;
 	return 0;
 }
@@ -462,6 +466,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		cfg->block_given = true;
 		return number("-b", optarg, 1, UINT32_MAX / 2, &cfg->block_samples);
 	case 's':
+		cfg->samples_given = true;
 		return number("-s", optarg, 0, UINT64_MAX, &cfg->samples);
 	case 'i':
 		return unsigned_number("-i", optarg, 0, 255, &cfg->buffer_index);
@@ -535,6 +540,7 @@ static int parse_one(struct cfg *cfg, int c, char **argv)
 		cfg->rate_given = true;
 		return hertz("--rate", optarg, 0, UINT64_MAX, &cfg->rate);
 	case OPT_WARMUP:
+		cfg->warmup_given = true;
 		return unsigned_number("--warmup", optarg, 0, 1000000, &cfg->warmup);
 	case OPT_FIND_MAX_RATE:
 		cfg->find_max_rate = true;
@@ -647,6 +653,11 @@ static int check_zerocopy(int c)
 		    o->name);
 }
 
+static const char *endless_name(const struct cfg *cfg)
+{
+	return cfg->duration_given ? "--duration 0" : "-s 0";
+}
+
 static int check_relay(const struct cfg *cfg)
 {
 	if (cfg->write || cfg->cyclic || cfg->counter)
@@ -657,8 +668,6 @@ static int check_relay(const struct cfg *cfg)
 		return fail(ST_USAGE, "--find-max-rate does not go with relay");
 	if (cfg->evidence & EVIDENCE_MARK)
 		return fail(ST_USAGE, "--evidence mark: relay does not touch the data; use fence");
-	if (!cfg_bounded(cfg) && (cfg->transports == TR_BOTH || cfg->nsizes > 1))
-		return fail(ST_USAGE, "--duration 0 is endless, so only one transport and one size can be measured");
 	return 0;
 }
 
@@ -710,6 +719,8 @@ static int check_effect(const struct cfg *cfg)
 		return fail(ST_USAGE, "--sync and --evidence are about DMABUFs, and --transport fileio has none");
 	if (cfg->evidence == EVIDENCE_MARK && !touches_blocks(cfg))
 		return fail(ST_USAGE, "--evidence mark: the CPU has no access to the blocks here (--sync access), so nobody can mark them; use fence, or leave the option out");
+	if (cfg->cyclic && cfg->ring_given)
+		return fail(ST_USAGE, "--blocks: it is one block that -c repeats");
 	if (cfg->transports == TR_FILEIO && cfg->ring_given)
 		return fail(ST_USAGE, "--blocks is for DMABUF: file I/O always has the kernel's two");
 	if (cfg->file && !(plan->works & 1u << WORK_FILE))
@@ -735,6 +746,10 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "--output-format json is for measuring: add -B, or use --json=FILE");
 	if (!cfg->benchmark && !cfg->zerocopy && !cfg->write && cfg->json && !cfg->json_file)
 		return fail(ST_USAGE, "--json needs =FILE here: without -B, standard output carries the samples");
+	if (!cfg->benchmark && (cfg->work || cfg->warmup_given))
+		return fail(ST_USAGE, "--touch and --warmup are for measuring: add -B");
+	if (!cfg->benchmark && cfg->npercentiles && !cfg->json)
+		return fail(ST_USAGE, "--percentiles are for a report: add -B, or --json=FILE");
 	if (!cfg->benchmark && cfg->csv)
 		return fail(ST_USAGE, "--output-format csv is for measuring: add -B");
 	if (cfg->csv && cfg->json && !cfg->json_file)
@@ -743,9 +758,12 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "--percentiles does not go with sweep, which has p50 and p99 of each run");
 	if (cfg->benchmark && !cfg->sweep && !cfg_bounded(cfg) &&
 	    (cfg->transports == TR_BOTH || cfg->nsizes > 1))
-		return fail(ST_USAGE, "--duration 0 is endless, so only one transport and one size can be measured");
+		return fail(ST_USAGE, "%s is endless, so only one transport and one size can be measured: name them, or a limit",
+			    endless_name(cfg));
 	if (cfg->find_max_rate && !cfg->benchmark)
 		return fail(ST_USAGE, "--find-max-rate is for measuring: add -B");
+	if (cfg->find_max_rate && !cfg_bounded(cfg))
+		return fail(ST_USAGE, "%s is endless, and --find-max-rate comes after all runs", endless_name(cfg));
 	if (cfg->find_max_rate && cfg->duration_given && !cfg->duration_ns)
 		return fail(ST_USAGE, "--duration 0 is endless, and --find-max-rate takes many runs");
 	if (!cfg->find_max_rate && (cfg->max_rate_given || cfg->resolution_given))
@@ -756,7 +774,7 @@ static int check_combination(const struct cfg *cfg)
 		return fail(ST_USAGE, "--find-max-rate does not go with sweep");
 	if (cfg->sweep && (cfg->work || cfg->sync != SYNC_BLOCK || cfg->verify))
 		return fail(ST_USAGE, "sweep has --cpu in place of --touch, --sync and --verify");
-	if (cfg->sweep && cfg->samples)
+	if (cfg->sweep && cfg->samples_given)
 		return fail(ST_USAGE, "sweep has --duration and --min-blocks in place of -s");
 	if (cfg->interval_given && !cfg->interval_ns)
 		return fail(ST_USAGE, "--interval: 0 is not possible");
@@ -884,7 +902,7 @@ int options_parse(struct cfg *cfg, int argc, char **argv)
 
 	if (cfg->duration_given)
 		cfg->trial_ns = cfg->duration_ns;
-	if (cfg->benchmark && !cfg->duration_given && !cfg->samples)
+	if (cfg->benchmark && !cfg->duration_given && !cfg->samples_given)
 		cfg->duration_ns = DEFAULT_BENCH_SECONDS * (uint64_t)NSEC_PER_SEC;
 	if (cfg->sweep)
 		sweep_end(cfg);

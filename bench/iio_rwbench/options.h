@@ -101,10 +101,12 @@ struct cfg {
 	/* length of the run */
 	bool benchmark;
 	uint64_t samples;
+	bool samples_given;
 	bool duration_given;
 	uint64_t duration_ns;
 	unsigned int min_blocks;	/* no run is shorter */
 	unsigned int warmup;		/* blocks; with sweep, UINT32_MAX: the ring */
+	bool warmup_given;
 
 	/* search of the highest rate */
 	bool find_max_rate;

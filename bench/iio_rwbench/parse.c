@@ -212,18 +212,16 @@ int word(const char *text, const char *const *words)
 
 int each_item(const char *what, const char *list, item_fn take, void *arg)
 {
-	char *copy = strdup(list), *save = NULL, *item;
-	int ret = 0, n = 0;
+	char *copy = strdup(list), *rest = copy, *item;
+	int ret = 0;
 
 	if (!copy)
 		return fail(ST_FAIL, "out of memory");
 
-	for (item = strtok_r(copy, ",", &save); item && !ret;
-	     item = strtok_r(NULL, ",", &save), n++)
-		ret = take(what, item, arg);
+	while (!ret && (item = strsep(&rest, ",")))
+		ret = *item ? take(what, item, arg) :
+		      fail(ST_USAGE, "%s: nothing is between two commas, or at an end of \"%s\"",
+			   what, list);
 	free(copy);
-
-	if (!ret && !n)
-		ret = fail(ST_USAGE, "%s: nothing given", what);
 	return ret;
 }

@@ -44,6 +44,7 @@ static int copy_open(struct xfer *x)
 	x->held = calloc(RELAY_LEAD, x->block_bytes);
 	if (!x->held)
 		return fail(ST_FAIL, "not enough memory for blocks of %zu bytes", x->block_bytes);
+	memory_touch(x->held, RELAY_LEAD * x->block_bytes);
 	ret = fileio_ops.open(x->to);
 	/* Others are on when they have something to send */
 	if (!ret && x->to->port->write)

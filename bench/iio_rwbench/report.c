@@ -483,6 +483,14 @@ static void print_rows(FILE *out, const struct report *rep, print_row_fn print)
 	fputc('\n', out);
 }
 
+/* Else nobody knows what "-" is for */
+static void print_given_up(FILE *out, const struct report *rep, const struct result *r)
+{
+	if (rep->given_up && r == &rep->result[rep->nresults - 1])
+		fputs("As this failed while samples were on their way, what was to come after it was not measured.\n",
+		      out);
+}
+
 void report_notes(FILE *out, const struct report *rep, const struct result *r)
 {
 	print_percentiles(out, rep->cfg, r);
@@ -493,6 +501,7 @@ void report_notes(FILE *out, const struct report *rep, const struct result *r)
 	print_overflow(out, r);
 	print_events(out, r);
 	print_failure(out, r);
+	print_given_up(out, rep, r);
 	print_search_failure(out, rep, r);
 }
 
@@ -519,8 +528,8 @@ void report_table(FILE *out, const struct report *rep)
 	}
 	if (interrupted)
 		fputs("Ended early by a signal.\n", out);
-	if (rep->cfg->verify == VERIFY_OFF)
-		fputs(rep->cfg->write ? "What came out is for the other end to look at (--verify).\n" :
+	if (rep->cfg->verify == VERIFY_OFF && !rep->cfg->checker)
+		fputs(rep->cfg->write ? "What came out is for the other end to look at: --verify there, or --checker here.\n" :
 		      looked ? "Data was not looked at (--verify); the FPGA core was asked for its overflow bit.\n" :
 		      "Loss was not looked for (--verify).\n", out);
 	if (!looked && overflow_has_core(rep->dev))

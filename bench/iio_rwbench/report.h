@@ -20,6 +20,7 @@ struct report {
 	const struct max_rate *max_rate;	/* one for each result; NULL: not searched */
 	uint64_t rate_limit_hz;		/* where the search of the highest began */
 	size_t nresults;
+	bool given_up;			/* nothing more was measured after the last of them */
 	int status;
 	const char *error;		/* NULL or empty: none */
 	int argc;

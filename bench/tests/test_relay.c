@@ -4,13 +4,18 @@
 #include "measure.h"
 #include "fake.h"
 #include "ktap.h"
+#include "relay.h"
 #include "setup.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#define BLOCKS_BYTES (1 << 20)
 
 static char root[] = "/dev/shm/rwbench-test-XXXXXX";
 static const enum transport transports[] = { TR_FILEIO, TR_DMABUF };
@@ -130,6 +135,32 @@ static void failed_transfers(void)
 	nothing_left_behind();
 }
 
+/* The first blocks are kept in it, and no page fault is to count */
+static void memory_is_there_from_the_begin(void)
+{
+	struct xfer to = { .fd = -1, .registers = -1, .exporter.fd = -1 }, x = to;
+	unsigned char there[2 * BLOCKS_BYTES / 4096];
+	const char *begin;
+	size_t i, n = 0;
+
+	fresh();
+	to.cfg = x.cfg = &cfg;
+	to.port = x.port = &iio_port;
+	to.block_bytes = x.block_bytes = BLOCKS_BYTES;
+	to.ops = x.ops = &relay_copy_ops;
+	x.dev = &adc;
+	to.dev = &dac;
+	x.to = &to;
+	CHECK_EQ(relay_copy_ops.open(&x), 0);
+	begin = (const char *)(((uintptr_t)x.held + 4095) / 4096 * 4096);
+	CHECK_EQ(mincore((void *)(uintptr_t)begin, sizeof(there) * 4096 - 4096, there), 0);
+	for (i = 0; i < sizeof(there) - 1; i++)
+		n += there[i] & 1;
+	CHECK_EQ(n, sizeof(there) - 1);
+	relay_copy_ops.close(&x);
+	nothing_left_behind();
+}
+
 static void each_device_stalls(void)
 {
 	size_t i;
@@ -229,6 +260,7 @@ static const struct ktap_test tests[] = {
 	{ "relay.larger_ring", larger_ring },
 	{ "relay.short_reads", short_reads },
 	{ "relay.failed_transfers", failed_transfers },
+	{ "relay.memory_is_there_from_the_begin", memory_is_there_from_the_begin },
 	{ "relay.each_device_stalls", each_device_stalls },
 	{ "relay.attach_fails_at_the_other_end", attach_fails_at_the_other_end },
 	{ "relay.checker_counts", checker_counts },
