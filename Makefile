@@ -40,7 +40,7 @@ check-all: setup	## and those that take longer: other QEMUs, each patch booted (
 check-fast: setup	## the tests that need no kernel build
 	@ci/check --fast
 
-setup:			## install what ci/packages lists and this machine lacks
+setup:			## install what ci/lists/packages lists and this machine lacks
 	@ci/setup
 
 ## For developers of the series

@@ -64,7 +64,7 @@ guest_command() {
 	printf 'programs="%s" only="%s" first=%s skip=%d limit=%d locks=%d modules="%s"\n' \
 		"${programs//[$'\n\t']/ }" "${only:-}" "${first:-}" "$1" "$limit" "$2" \
 		"${modules:-}"
-	cat "$root/ci/peer-guest.sh"
+	cat "$root/ci/in-guest/peer-guest.sh"
 }
 
 # run_tests NAME ARGUMENT-OF-ci/guest...: a test may take the guest with it, or leave it unfit
@@ -112,14 +112,14 @@ run_guest() {
 
 # What the kernel says that is not to be said, one expression a line.
 splats() {
-	sed -nE 's/^[a-z]+[[:blank:]]+//p' "$root/ci/kernel-log.deny"
+	sed -nE 's/^[a-z]+[[:blank:]]+//p' "$root/ci/lists/kernel-log.deny"
 }
 
 # kernel_logs NAME: those of its guests in order, without what is allowed (a report from "cut
 # here" to "end trace" goes as a whole, by one of its lines), times and addresses
 kernel_logs() {
 	find "$logs/$1" -maxdepth 1 -name '*.log' | sort -V | xargs cat |
-		awk -v allowed="$(grep -vE '^(#|$)' "$root/ci/kernel-log.allow" | paste -sd '|')" '
+		awk -v allowed="$(grep -vE '^(#|$)' "$root/ci/lists/kernel-log.allow" | paste -sd '|')" '
 		function end_report(i) {
 			for (i = 1; i <= n && !drop; i++)
 				print line[i]

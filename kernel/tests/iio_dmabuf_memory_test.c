@@ -3,7 +3,7 @@
  * Memory above 4 GiB. A kernel that keeps the memory below for devices that reach no more
  * takes DMA-BUFs from there first, whatever their exporter.
  *
- * That no bounce buffers are in use is for the kernel log to tell (ci/guest-init): the samples
+ * That no bounce buffers are in use is for the kernel log to tell (ci/in-guest/init): the samples
  * of most exporters are right with them, too.
  */
 #include "iio_test_util.h"
