@@ -271,6 +271,11 @@ static void expect_nothing(struct dmac_test *t)
 	memset(t->results, 0xff, sizeof(t->results));
 }
 
+static bool is_named(struct dma_chan *chan, void *name)
+{
+	return !strcmp(dev_name(chan->device->dev), name);
+}
+
 static bool wait_for_end(struct dmac_test *t)
 {
 	return wait_for_completion_timeout(&t->done, usecs_to_jiffies(WAIT_US));
@@ -1087,6 +1092,44 @@ static void late_end_of_a_stop(struct dmac_test *t)
 		expect_samples(t, &first, 1, first.len, "after a stop");
 }
 
+/*
+ * Who had the channel gave it back while the hardware did not stop: it stops when somebody else
+ * wants it, and works.
+ */
+static void released_before_it_stops(struct dmac_test *t)
+{
+	const struct piece piece = { 0, 0x1000 };
+	struct dma_async_tx_descriptor *desc;
+	dma_cap_mask_t mask;
+
+	desc = prep_list(t, &piece, 1, DMA_DEV_TO_MEM);
+	if (!EXPECT(t, desc))
+		return;
+
+	expect_nothing(t);
+	lever(t, CONTROL_RX_HOLD, 1);
+	submit(t, desc);
+	dma_async_issue_pending(t->chan);
+	udelay(QUIET_US);
+	lever(t, CONTROL_RX_STALL, 1);
+	lever(t, CONTROL_RX_HOLD, 0);
+	udelay(QUIET_US);
+	dma_release_channel(t->chan);
+	lever(t, CONTROL_RX_STALL, 0);
+	msleep(20);
+
+	dma_cap_zero(mask);
+	dma_cap_set(DMA_SLAVE, mask);
+	t->chan = dma_request_channel(mask, is_named, RX_DMAC);
+	if (!EXPECT(t, t->chan))
+		return;
+
+	EXPECT(t, !atomic_read(&t->callbacks));
+	poison(t);
+	if (run(t, prep_list(t, &piece, 1, DMA_DEV_TO_MEM), 0))
+		expect_samples(t, &piece, 1, piece.len, "for somebody else");
+}
+
 /* -------------------------------------------------------------------- transmit */
 
 static u64 hash_of(struct dmac_test *t, const struct piece *pieces,
@@ -1185,7 +1228,8 @@ static const struct test rx_tests[] = {
 	/* Where it does rows, the end of one is not always told */
 	TEST(early_end_of_rows, &stream, &rows),
 	TEST(early_end_before_another, &stream),
-	TEST(stop_that_does_not_come), TEST(late_end_of_a_stop), TEST(list_in_order),
+	TEST(stop_that_does_not_come), TEST(late_end_of_a_stop),
+	TEST(released_before_it_stops), TEST(list_in_order),
 };
 
 static const struct test tests_once_more[] = {
@@ -1195,11 +1239,6 @@ static const struct test tests_once_more[] = {
 static const struct test tx_tests[] = {
 	TEST(transmit_list), TEST(transmit_cyclic), TEST(transmit_list),
 };
-
-static bool is_named(struct dma_chan *chan, void *name)
-{
-	return !strcmp(dev_name(chan->device->dev), name);
-}
 
 static void tell_result(struct dmac_test *t, const char *name)
 {
@@ -1235,8 +1274,10 @@ static int run_tests(struct dmac_test *t, const char *name,
 		t->failed = false;
 		tests->fn(t);
 		/* Nothing goes on into the next one */
-		EXPECT(t, !dmaengine_terminate_sync(t->chan));
+		EXPECT(t, t->chan && !dmaengine_terminate_sync(t->chan));
 		tell_result(t, tests->name);
+		if (!t->chan)
+			return -EBUSY;
 	}
 
 	dma_free_coherent(dev, MEM_SIZE, t->mem, t->addr);
