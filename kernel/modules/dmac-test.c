@@ -276,6 +276,16 @@ static bool is_named(struct dma_chan *chan, void *name)
 	return !strcmp(dev_name(chan->device->dev), name);
 }
 
+static struct dma_chan *request_channel(const char *name)
+{
+	dma_cap_mask_t mask;
+
+	dma_cap_zero(mask);
+	dma_cap_set(DMA_SLAVE, mask);
+
+	return dma_request_channel(mask, is_named, (void *)name);
+}
+
 static bool wait_for_end(struct dmac_test *t)
 {
 	return wait_for_completion_timeout(&t->done, usecs_to_jiffies(WAIT_US));
@@ -502,6 +512,9 @@ static void vecs_refused(struct dmac_test *t)
 {
 	struct piece pieces[] = { { 0, 0x1000 }, { 0x2000, 0x1000 } };
 
+	if (!dma_has_cap(DMA_REPEAT, t->chan->device->cap_mask))
+		expect_refused(t, "to repeat",
+			       prep_vecs(t, pieces, 2, DMA_PREP_REPEAT));
 	pieces[1].len = -align;
 	expect_refused(t, "4 GiB", prep_vecs(t, pieces, 2, 0));
 	pieces[1].len = 0;
@@ -1049,6 +1062,20 @@ static void stop_that_does_not_come(struct dmac_test *t)
 }
 
 /*
+ * The samples come when memory takes nothing any more. With the scatter-gather engine, the
+ * descriptors are read from the same memory before that.
+ */
+static void issue_into_a_stall(struct dmac_test *t)
+{
+	lever(t, CONTROL_RX_HOLD, 1);
+	dma_async_issue_pending(t->chan);
+	udelay(QUIET_US);
+	lever(t, CONTROL_RX_STALL, 1);
+	lever(t, CONTROL_RX_HOLD, 0);
+	udelay(QUIET_US);
+}
+
+/*
  * Memory takes a burst, and answers when the hardware has been told to stop: the interrupt that
  * comes then is of no transfer, whatever the IDs were before.
  */
@@ -1069,15 +1096,9 @@ static void late_end_of_a_stop(struct dmac_test *t)
 		return;
 
 	expect_nothing(t);
-	lever(t, CONTROL_RX_HOLD, 1);
 	for (i = 0; i < 2; i++)
 		cookie[i] = submit(t, desc[i]);
-	dma_async_issue_pending(t->chan);
-	/* With the scatter-gather engine, descriptors are read from the same memory. */
-	udelay(QUIET_US);
-	lever(t, CONTROL_RX_STALL, 1);
-	lever(t, CONTROL_RX_HOLD, 0);
-	udelay(QUIET_US);
+	issue_into_a_stall(t);
 	EXPECT(t, dmaengine_terminate_sync(t->chan) == -ETIMEDOUT);
 	lever(t, CONTROL_RX_STALL, 0);
 	msleep(20);
@@ -1100,27 +1121,19 @@ static void released_before_it_stops(struct dmac_test *t)
 {
 	const struct piece piece = { 0, 0x1000 };
 	struct dma_async_tx_descriptor *desc;
-	dma_cap_mask_t mask;
 
 	desc = prep_list(t, &piece, 1, DMA_DEV_TO_MEM);
 	if (!EXPECT(t, desc))
 		return;
 
 	expect_nothing(t);
-	lever(t, CONTROL_RX_HOLD, 1);
 	submit(t, desc);
-	dma_async_issue_pending(t->chan);
-	udelay(QUIET_US);
-	lever(t, CONTROL_RX_STALL, 1);
-	lever(t, CONTROL_RX_HOLD, 0);
-	udelay(QUIET_US);
+	issue_into_a_stall(t);
 	dma_release_channel(t->chan);
 	lever(t, CONTROL_RX_STALL, 0);
 	msleep(20);
 
-	dma_cap_zero(mask);
-	dma_cap_set(DMA_SLAVE, mask);
-	t->chan = dma_request_channel(mask, is_named, RX_DMAC);
+	t->chan = request_channel(RX_DMAC);
 	if (!EXPECT(t, t->chan))
 		return;
 
@@ -1245,15 +1258,13 @@ static void tell_result(struct dmac_test *t, const char *name)
 	tell(t, "%sok %u %s\n", t->failed ? "not " : "", ++t->num, name);
 }
 
+/* @wanted: the one to run; NULL: all of them */
 static int run_tests(struct dmac_test *t, const char *name,
-		     const struct test *tests, size_t num)
+		     const struct test *tests, size_t num, const char *wanted)
 {
 	struct device *dev;
-	dma_cap_mask_t mask;
 
-	dma_cap_zero(mask);
-	dma_cap_set(DMA_SLAVE, mask);
-	t->chan = dma_request_channel(mask, is_named, (void *)name);
+	t->chan = request_channel(name);
 	if (!t->chan) {
 		pr_err("%s: no such channel, or it is in use\n", name);
 		return -EBUSY;
@@ -1269,7 +1280,7 @@ static int run_tests(struct dmac_test *t, const char *name,
 	for (; num; num--, tests++) {
 		if ((tests->if_set && !*tests->if_set) ||
 		    (tests->unless && *tests->unless) ||
-		    (only && strcmp(only, tests->name)))
+		    (wanted && strcmp(wanted, tests->name)))
 			continue;
 		t->failed = false;
 		tests->fn(t);
@@ -1354,19 +1365,16 @@ static void found_running(struct dmac_test *t)
 
 static int run_all(struct dmac_test *t)
 {
-	char *wanted = only;
 	int ret;
 
 	tell(t, "KTAP version 1\n");
 	lever(t, CONTROL_RATE, 0);
 	start_adc(t, true);
-	ret = run_tests(t, RX_DMAC, rx_tests, ARRAY_SIZE(rx_tests));
+	ret = run_tests(t, RX_DMAC, rx_tests, ARRAY_SIZE(rx_tests), only);
 	if (!ret && (!only || !strcmp(only, "found_running"))) {
 		found_running(t);
-		only = NULL;
 		ret = run_tests(t, RX_DMAC, tests_once_more,
-				ARRAY_SIZE(tests_once_more));
-		only = wanted;
+				ARRAY_SIZE(tests_once_more), NULL);
 	}
 	start_adc(t, false);
 	if (ret)
@@ -1374,7 +1382,7 @@ static int run_all(struct dmac_test *t)
 
 	lever(t, CONTROL_RATE, PERIODS_HZ);
 	start_dac(t, true);
-	ret = run_tests(t, TX_DMAC, tx_tests, ARRAY_SIZE(tx_tests));
+	ret = run_tests(t, TX_DMAC, tx_tests, ARRAY_SIZE(tx_tests), only);
 	start_dac(t, false);
 	lever(t, CONTROL_RATE, 0);
 	tell(t, "1..%u\n", t->num);
