@@ -50,6 +50,7 @@ void report_csv(FILE *out, const struct report *rep);
 void csv_text(FILE *out, const char *text);
 
 /* With three digits, however small it is */
+void csv_figure(FILE *out, double val);
 void json_figure(struct json *j, const char *key, double val);
 
 /* What all JSON documents begin and end with */

@@ -20,6 +20,11 @@ void csv_text(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+void csv_figure(FILE *out, double val)
+{
+	fprintf(out, "%.*f", figure_digits(val, 3), val);
+}
+
 /* The median, p99 and the greatest have columns anyhow */
 static bool has_column(unsigned int ppm)
 {
@@ -56,19 +61,14 @@ static void print_times(FILE *out, const struct report *rep, const struct result
 			fprintf(out, ",%" PRIu64, hist_quantile(&r->times, rep->cfg->percentile[i]));
 }
 
-static void print_figure(FILE *out, double val)
-{
-	fprintf(out, "%.*f", figure_digits(val, 3), val);
-}
-
 static void print_costs(FILE *out, const struct result *r)
 {
 	fputc(',', out);
 	if (r->bytes)
-		print_figure(out, result_syscalls_per_mib(r));
+		csv_figure(out, result_syscalls_per_mib(r));
 	fputc(',', out);
 	if (result_has_irqs(r))
-		print_figure(out, result_irqs_per_mib(r));
+		csv_figure(out, result_irqs_per_mib(r));
 }
 
 static void print_proof(FILE *out, const struct result *r)
@@ -116,7 +116,7 @@ static void print_result(FILE *out, const struct report *rep, size_t i)
 	csv_text(out, r->exporter);
 	fprintf(out, ",%" PRIu64 ",%u,%" PRIu64 ",%" PRIu64 ",", r->block_bytes,
 		r->nblocks, r->bytes, r->elapsed_ns);
-	print_figure(out, mib_per_s(r->bytes, r->elapsed_ns));
+	csv_figure(out, mib_per_s(r->bytes, r->elapsed_ns));
 	fprintf(out, ",%" PRIu64 ",", r->blocks);
 	if (r->stat_valid && r->cpu_busy >= 0)
 		fprintf(out, "%.4f", r->cpu_busy);

@@ -346,7 +346,7 @@ static void csv_point(FILE *out, const struct sweep *s, const struct point *p)
 	for (i = 0; i < METRICS; i++) {
 		fputc(',', out);
 		if (sweep_spread(s, p, i, &spread))
-			fprintf(out, "%.*f", figure_digits(spread.median, 3), spread.median);
+			csv_figure(out, spread.median);
 	}
 	fprintf(out, ",%d,", p->status);
 	csv_text(out, p->error);
