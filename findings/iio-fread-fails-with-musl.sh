@@ -24,7 +24,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-prepare_pressure_sensor
+prepare_triggered_sensor
 unpack_all bookworm "$tmp/12" gcc-12=12.2.0-14+deb12u1 libc6-dev
 unpack bookworm "$tmp/musl" musl-dev=1.2.3-1
 
@@ -99,8 +99,6 @@ gcc_of "$tmp/12" 12 -static -Wall -Wextra -Werror -nostdinc -nostdlib \
 
 cat >"$root/test" <<'END'
 . /sensor
-echo 7 >$iio/iio_sysfs_trigger/add_trigger
-echo sysfstrig7 >$sensor/trigger/current_trigger
 echo 1 >$sensor/scan_elements/in_pressure_en
 echo 1 >$sensor/scan_elements/in_timestamp_en
 echo 32 >$sensor/buffer/length

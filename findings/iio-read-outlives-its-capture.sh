@@ -21,12 +21,10 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-prepare_pressure_sensor
+prepare_triggered_sensor
 add_python
 cat >"$root/test" <<'END'
 . /sensor
-echo 7 >$iio/iio_sysfs_trigger/add_trigger
-echo sysfstrig7 >$sensor/trigger/current_trigger
 python3 -u /test.py
 END
 cat >"$root/test.py" <<'END'

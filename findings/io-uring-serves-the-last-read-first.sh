@@ -24,13 +24,11 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-prepare_pressure_sensor
+prepare_triggered_sensor
 add_python
 add_io_uring
 cat >"$root/test" <<'END'
 . /sensor
-echo 7 >$iio/iio_sysfs_trigger/add_trigger
-echo sysfstrig7 >$sensor/trigger/current_trigger
 echo 1 >$sensor/scan_elements/in_pressure_en
 echo 1 >$sensor/scan_elements/in_timestamp_en
 echo 32 >$sensor/buffer/length

@@ -391,6 +391,16 @@ sensor=$iio/iio:device0
 END
 }
 
+# prepare_triggered_sensor: the same with the trigger "sysfstrig7", which it has: a sample for each
+# write to $iio/trigger0/trigger_now
+prepare_triggered_sensor() {
+	prepare_pressure_sensor
+	cat >>"$root/sensor" <<'END'
+echo 7 >$iio/iio_sysfs_trigger/add_trigger
+echo sysfstrig7 >$sensor/trigger/current_trigger
+END
+}
+
 # prepare_ticking_sensor RATE: the same with a hrtimer trigger "tick" of RATE Hz, which it has
 prepare_ticking_sensor() {
 	prepare_pressure_sensor

@@ -22,7 +22,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-prepare_pressure_sensor
+prepare_triggered_sensor
 unpack_all bookworm "$root/0.24" libiio-utils=0.24-4 libiio0=0.24-4
 unpack_all trixie "$root/0.26" libiio-utils=0.26-2 libiio0=0.26-2
 rm -rf "$root/0.2"[46]/usr/share
@@ -33,8 +33,6 @@ bytes() {
 	od -An -v -tx1 -w"$1"
 }
 
-echo 7 >$iio/iio_sysfs_trigger/add_trigger
-echo sysfstrig7 >$sensor/trigger/current_trigger
 for channel in pressure temp; do
 	echo 1 >$sensor/scan_elements/in_${channel}_en
 done
