@@ -16,7 +16,8 @@
  * the clock of the bus are multiples of its period. From one clock to another it takes some edges of the
  * one that is reached. The numbers of clocks here were found with the recordings in traces/.
  *
- * To see what comes, a copy of the engine is run ahead (@dry): it reads descriptors, and does nothing else.
+ * To see what comes, a copy of the engine is run ahead (@dry): it reads descriptors, and does nothing else. It
+ * stops where much of a segment is left (quiet_until()): a look after each access would cost more than the rest.
  */
 #include "axi-dmac-engine.h"
 
@@ -1734,11 +1735,43 @@ void axi_dmac_engine_run(struct axi_dmac *s, uint64_t now)
     miss_slots(s);
 }
 
+/* @beats that have not begun are through one side, from @slot on if that is the port: not before that */
+static uint64_t beats_end(const struct axi_dmac *s, const struct axi_dmac_engine *e, bool mem, uint64_t beats,
+                          unsigned int every, uint64_t slot)
+{
+    if (mem) {
+        return e->now + clk(s, every) * beats;
+    }
+    return s->has_port ? s->port.later(s->port.opaque, slot, e->now, beats - 1) : NEVER;
+}
+
+/*
+ * A time before which nothing can be seen, if the end of the segment that the generator works on is far away
+ * and no other one is under way; else NEVER. The next request is accepted, and the segment can end, when the
+ * last burst has an ID. All bursts that have none, but for the last few, have to pass both sides before that.
+ */
+static uint64_t quiet_until(const struct axi_dmac *s, const struct axi_dmac_engine *e)
+{
+    uint64_t bytes;
+
+    if (!e->rest_known || e->rest_at != NEVER || e->gen_state != GEN_IDS || e->gen_left < AXI_DMAC_RING ||
+        e->ids - e->done > e->gen_total - e->gen_left || e->src_waits || e->completions) {
+        return NEVER;
+    }
+    /* The source may end it early */
+    if (e->early_armed || (s->cfg.src_type == AXI_DMAC_BUS_STREAM && s->port.tlast)) {
+        return NEVER;
+    }
+    bytes = (e->gen_left - (2 * s->cfg.fifo_bursts - 1)) * s->burst;
+    return max64(beats_end(s, e, src_is_mem(s), src_beats(s, bytes), s->cfg.mem.read_every, e->src_slot_no),
+                 beats_end(s, e, dst_is_mem(s), dst_beats(s, bytes), s->cfg.mem.write_every, e->sink_slot));
+}
+
 uint64_t axi_dmac_engine_look_ahead(struct axi_dmac *s)
 {
     struct axi_dmac_engine e = s->e;
     enum step which = STEPS;
-    uint64_t t, limit = s->e.now + HORIZON_NS;
+    uint64_t t, quiet, limit = s->e.now + HORIZON_NS;
 
     e.dry = true;
     e.rest_known = false;
@@ -1747,6 +1780,10 @@ uint64_t axi_dmac_engine_look_ahead(struct axi_dmac *s)
         t = next_step(s, &e, &which);
         if (t == NEVER || t > limit) {
             return t;
+        }
+        quiet = quiet_until(s, &e);
+        if (quiet != NEVER) {
+            return min64(quiet, limit);
         }
         e.now = max64(t, e.now);
         take_step(s, &e, which);

@@ -20,7 +20,7 @@ enum {
 void axi_dmac_engine_init(struct axi_dmac *s, uint64_t now);
 /* Everything that happens until @now, that included. */
 void axi_dmac_engine_run(struct axi_dmac *s, uint64_t now);
-/* When something happens that the guest can see without a look at a register, or later a step towards it. */
+/* Before that nothing happens that the guest can see without a look at a register. It is the time to look again. */
 uint64_t axi_dmac_engine_look_ahead(struct axi_dmac *s);
 /* CTRL was written. */
 void axi_dmac_engine_ctrl(struct axi_dmac *s, bool enable, bool pause, bool hwdesc);

@@ -376,7 +376,7 @@ struct axi_dmac {
     unsigned int reports;       /* unread; report[0] shows, also after it was read */
 
     struct axi_dmac_engine e;
-    uint64_t planned;           /* next visible event, or 0 when that is not known */
+    uint64_t planned;           /* nothing is visible before; 0: not known */
 
     /* Data on its way to memory, written in one go */
     struct {
@@ -404,7 +404,7 @@ void axi_dmac_reset(struct axi_dmac *s, uint64_t now);
 uint32_t axi_dmac_read(struct axi_dmac *s, uint32_t offset, uint64_t now);
 void axi_dmac_write(struct axi_dmac *s, uint32_t offset, uint32_t value, uint64_t now);
 
-/* Time of the next visible event */
+/* Nothing can be seen before that: the next visible event, or a time to ask again on the way to it */
 uint64_t axi_dmac_next_event(struct axi_dmac *s);
 void axi_dmac_advance(struct axi_dmac *s, uint64_t now);
 /* The port's slots come at other times from now on. */
