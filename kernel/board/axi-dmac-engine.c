@@ -603,10 +603,10 @@ static void reset_step(struct axi_dmac *s, struct axi_dmac_engine *e)
 
 /* Requester: chains of descriptors */
 
-/* Would one of these events raise the line? */
+/* May one of these events raise the line? Also while it is up, so that what was planned holds when it falls. */
 static bool raises(const struct axi_dmac *s, uint32_t irq)
 {
-    return !s->irq_level && !(s->regs[AXI_DMAC_IRQ_MASK / 4] & irq);
+    return !(s->regs[AXI_DMAC_IRQ_MASK / 4] & irq);
 }
 
 static void accepted(struct axi_dmac *s, struct axi_dmac_engine *e)

@@ -68,7 +68,6 @@ static void update_irq(struct axi_dmac *s)
 
     if (level != s->irq_level) {
         s->irq_level = level;
-        s->planned = 0;
         s->ops->irq(s->opaque, level);
     }
 }
@@ -389,6 +388,21 @@ uint32_t axi_dmac_read(struct axi_dmac *s, uint32_t offset, uint64_t now)
     return read_register(s, offset & (AXI_DMAC_MAP_SIZE - 4));
 }
 
+/* Nothing comes of a cleared interrupt, nor of what a request is to be like before it is asked for. */
+static bool changes_plan(const struct axi_dmac *s, uint32_t offset)
+{
+    switch (offset) {
+    case AXI_DMAC_IRQ_PENDING:
+        return false;
+    case AXI_DMAC_DEST_ADDRESS:
+    case AXI_DMAC_SRC_ADDRESS:
+    case AXI_DMAC_X_LENGTH:
+        return s->e.start;
+    default:
+        return true;
+    }
+}
+
 void axi_dmac_write(struct axi_dmac *s, uint32_t offset, uint32_t value, uint64_t now)
 {
     uint32_t mask;
@@ -412,7 +426,9 @@ void axi_dmac_write(struct axi_dmac *s, uint32_t offset, uint32_t value, uint64_
         REG(s, offset) = (REG(s, offset) & ~mask) | (value & mask);
         break;
     }
-    s->planned = 0;
+    if (changes_plan(s, offset)) {
+        s->planned = 0;
+    }
     update_irq(s);
 }
 
