@@ -378,7 +378,7 @@ static void flag_while_disabled(struct axi_dmac *s, struct axi_dmac_engine *e, u
     const struct axi_dmac_port *p = &s->port;
     uint64_t from = e->src_first, to = e->src_first + beats, slot;
 
-    if (e->dry || p->waits) {
+    if (e->dry || p->waits || (e->port_on_at >= e->port_off_at && e->src_first_at >= e->port_on_at)) {
         return;
     }
     if (p->first(p->opaque, from, e->port_off_at, false, &slot) == NEVER) {
@@ -1014,7 +1014,7 @@ static uint64_t source_may(const struct axi_dmac *s, struct axi_dmac_engine *e, 
         if (max64(t, left) + e->crossing <= e->src_free_at) {
             return t;
         }
-        return max64(src_edge(s, t, 5), left ? src_edge(s, left, 5) : 0);
+        return src_edge(s, max64(t, left), 5);
     }
     if (left) {
         left = dst_is_mem(s) ? left + clk(s, 2) : left - (dst_edge(s, left, 1) - left);
