@@ -75,6 +75,12 @@ static void clock_set(struct axi_clock *c, uint64_t since, uint64_t base, uint64
     };
 }
 
+/* A round is a period, and begins at an edge: there is little to compute. */
+static bool is_whole(const struct axi_clock *c)
+{
+    return c->den == 1 && !c->phase;
+}
+
 /* The last edge up to @t. *@exact: it is at @t */
 static uint64_t count_edges(const struct axi_clock *c, uint64_t t, bool *exact)
 {
@@ -82,6 +88,10 @@ static uint64_t count_edges(const struct axi_clock *c, uint64_t t, bool *exact)
     int64_t rounds;
 
     rounds = whole_rounds((int64_t)(t - c->since), c->num, c->per_num, &rest);
+    if (is_whole(c)) {
+        *exact = !rest;
+        return c->base + (uint64_t)rounds;
+    }
     if (rest * c->den < c->phase) {
         rounds--;
         rest += c->num;
@@ -93,15 +103,17 @@ static uint64_t count_edges(const struct axi_clock *c, uint64_t t, bool *exact)
 
 static uint64_t time_of_edge(const struct axi_clock *c, uint64_t edge)
 {
-    uint64_t ns, rest;
-    int64_t rounds;
+    int64_t rounds = (int64_t)(edge - c->base), since;
+    uint64_t ns = 0, rest;
 
-    rounds = whole_rounds((int64_t)(edge - c->base), c->den, c->per_den, &rest);
-    ns = divide(rest * c->num + c->phase + c->den - 1, c->den, c->per_den, &rest);
-    if (rounds > INT64_MAX / (int64_t)c->num) {
+    if (!is_whole(c)) {
+        rounds = whole_rounds(rounds, c->den, c->per_den, &rest);
+        ns = divide(rest * c->num + c->phase + c->den - 1, c->den, c->per_den, &rest);
+    }
+    if (__builtin_mul_overflow(rounds, (int64_t)c->num, &since)) {
         return AXI_DMAC_NEVER;
     }
-    return c->since + (uint64_t)rounds * c->num + ns;
+    return c->since + (uint64_t)since + ns;
 }
 
 /* The same questions come many times, so the last answers are kept. */
@@ -135,6 +147,9 @@ static uint64_t clock_time(struct axi_clock *c, uint64_t edge)
 {
     struct axi_clock_answer *a = &c->time_of[edge % AXI_CLOCK_ANSWERS];
 
+    if (is_whole(c)) {
+        return time_of_edge(c, edge);
+    }
     if (a->question != edge || !a->valid) {
         a->answer = time_of_edge(c, edge);
         a->question = edge;
