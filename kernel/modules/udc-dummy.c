@@ -11,7 +11,8 @@
  * enumerates whatever gadget is bound, and chooses its first configuration. From then on it
  * takes what bulk IN endpoints have, and looks whether it continues a running counter, one
  * little endian 32-bit count per four bytes; and it sends such a counter to bulk OUT
- * endpoints. Each direction of the wire has a rate, which its endpoints share.
+ * endpoints. Each direction of the wire has a rate, which its endpoints share. A program can
+ * take the host's place, at any of the bulk endpoints and at the control endpoint, by debugfs.
  *
  * One thread is the host's control pipe, one for each bulk endpoint the host's end of it. Most
  * of a transfer is moved as soon as it starts, its last page when it is due: it can keep up
@@ -23,17 +24,22 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/debugfs.h>
+#include <linux/fs.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/math64.h>
+#include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 #include <linux/usb/ch9.h>
 #include <linux/usb/gadget.h>
 #include <linux/wait.h>
@@ -56,6 +62,9 @@
 #define UDC_DUMMY_CONTROL_PACKET_2	64	/* of USB 2 */
 #define UDC_DUMMY_CONTROL_TIMEOUT	msecs_to_jiffies(5000)
 
+/* What a program reads or writes at a time; a multiple of a packet */
+#define UDC_DUMMY_MAX_URB	SZ_1M
+
 /**
  * struct udc_dummy_request - request
  * @req: what the gadget driver sees
@@ -73,6 +82,24 @@ struct udc_dummy_request {
 };
 
 /**
+ * struct udc_dummy_urb - what a program reads from an endpoint, or writes to one
+ * @data: the bytes
+ * @len: number of bytes that there are or may be
+ * @actual: number of bytes that were moved
+ * @queued: when the program came
+ * @status: what it has ended with
+ * @done: it has ended, and nobody but the program knows of it any more
+ */
+struct udc_dummy_urb {
+	u8 *data;
+	size_t len;
+	size_t actual;
+	ktime_t queued;
+	int status;
+	struct completion done;
+};
+
+/**
  * struct udc_dummy_ep - endpoint, and the host's end of it
  * @ep: what the gadget driver sees
  * @udc: the controller
@@ -86,10 +113,15 @@ struct udc_dummy_request {
  * @end: number of bytes of it that are to be moved; the thread only
  * @status: what it is to end with; the thread only
  * @due: when it is to end, 0 without a rate; the thread only
+ * @manual: a program is the host here, and there is no counter
+ * @by_hand: what is moved of @active is for the program; the thread only
+ * @urb: what the program waits for, NULL if it does not
+ * @urb_lock: serializes programs; taken before the lock
  * @next: next count of the stream
  * @started: @next is known
  * @bytes: number of bytes that were moved
  * @completed: number of transfers that ended, also by a fault
+ * @mapped: number of those whose memory was mapped before they were queued
  * @jumps: number of words that arrived and did not continue the counter
  * @lost_bytes: number of bytes of the counter that these jumped over
  * @stalls: number of STALLs that the host has seen, and cleared
@@ -110,10 +142,16 @@ struct udc_dummy_ep {
 	int status;
 	ktime_t due;
 
+	bool manual;
+	bool by_hand;
+	struct udc_dummy_urb *urb;
+	struct mutex urb_lock;	/* one program at a time */
+
 	u32 next;
 	bool started;
 	u64 bytes;
 	u64 completed;
+	u64 mapped;
 	u64 jumps;
 	u64 lost_bytes;
 	u64 stalls;
@@ -144,6 +182,7 @@ struct udc_dummy_ep {
  * @short_bytes: by how much the next OUT transfer is to be short
  * @requests: number of requests that exist
  * @debugfs: folder of the above
+ * @control_lock: serializes control transfers; taken before the lock
  * @config: configuration descriptor; the host's control pipe only
  */
 struct udc_dummy {
@@ -173,6 +212,7 @@ struct udc_dummy {
 	atomic_t requests;
 	struct dentry *debugfs;
 
+	struct mutex control_lock;	/* one control transfer at a time */
 	u8 config[SZ_4K];
 };
 
@@ -252,6 +292,20 @@ static void udc_dummy_giveback(struct udc_dummy_ep *dep,
 	usb_gadget_giveback_request(&dep->ep, &dreq->req);
 	spin_lock(&ud->lock);
 	udc_dummy_call_is_over(ud);
+}
+
+/* What a program waits for has ended, if there is something. Under the lock */
+static void udc_dummy_end_urb(struct udc_dummy_ep *dep, int status)
+{
+	struct udc_dummy_urb *urb = dep->urb;
+
+	if (!urb)
+		return;
+
+	urb->status = status;
+	WRITE_ONCE(dep->urb, NULL);
+	wake_up(&dep->wq);
+	complete(&urb->done);
 }
 
 static void udc_dummy_nuke(struct udc_dummy_ep *dep)
@@ -416,6 +470,7 @@ static int udc_dummy_disable(struct usb_ep *ep)
 
 	spin_lock_irqsave(&dep->udc->lock, flags);
 	dep->enabled = false;
+	udc_dummy_end_urb(dep, -ENODEV);
 	udc_dummy_nuke(dep);
 	spin_unlock_irqrestore(&dep->udc->lock, flags);
 
@@ -523,6 +578,33 @@ static void udc_dummy_advance(struct udc_dummy_request *dreq, size_t len)
 	}
 }
 
+/* A program that has gone has room for nothing. */
+static size_t udc_dummy_room(const struct udc_dummy_ep *dep)
+{
+	if (!dep->by_hand)
+		return SIZE_MAX;
+
+	return dep->urb ? dep->urb->len - dep->urb->actual : 0;
+}
+
+/* The host's end: a counter, or the memory of a program */
+static void udc_dummy_exchange(struct udc_dummy_ep *dep, u8 *virt, size_t len)
+{
+	struct udc_dummy_urb *urb = dep->urb;
+
+	if (dep->by_hand) {
+		if (dep->in)
+			memcpy(urb->data + urb->actual, virt, len);
+		else
+			memcpy(virt, urb->data + urb->actual, len);
+		urb->actual += len;
+	} else if (dep->in) {
+		udc_dummy_check(dep, virt, len, READ_ONCE(dep->udc->check));
+	} else {
+		udc_dummy_count(dep, virt, len);
+	}
+}
+
 static int udc_dummy_move_piece(struct udc_dummy_ep *dep,
 				struct udc_dummy_request *dreq, size_t max)
 {
@@ -538,13 +620,9 @@ static int udc_dummy_move_piece(struct udc_dummy_ep *dep,
 		return -EFAULT;
 
 	virt = kmap_local_page(page);
-	if (dep->in) {
-		udc_dummy_check(dep, virt + offset_in_page(addr), len,
-				READ_ONCE(ud->check));
-	} else {
-		udc_dummy_count(dep, virt + offset_in_page(addr), len);
+	udc_dummy_exchange(dep, virt + offset_in_page(addr), len);
+	if (!dep->in)
 		flush_dcache_page(page);
-	}
 	kunmap_local(virt);
 
 	udc_dummy_advance(dreq, len);
@@ -558,25 +636,32 @@ static void udc_dummy_move(struct udc_dummy_ep *dep, unsigned int until)
 {
 	struct udc_dummy *ud = dep->udc;
 	struct udc_dummy_request *dreq;
+	size_t room;
 	bool more;
 
 	do {
 		spin_lock_irq(&ud->lock);
 		dreq = dep->active;
-		more = dreq && dreq->req.actual < until && !dep->status;
+		room = udc_dummy_room(dep);
+		more = dreq && dreq->req.actual < until && room && !dep->status;
 		if (more)
 			dep->status = udc_dummy_move_piece(dep, dreq,
-							   until - dreq->req.actual);
+							   min_t(size_t, room,
+								 until - dreq->req.actual));
 		spin_unlock_irq(&ud->lock);
 		cond_resched();
 	} while (more);
 }
 
-/* Bulk pipes: time. Every sleep of a thread ends when its request is taken back. */
+/*
+ * Bulk pipes: time. Every sleep of a thread ends when its request is taken back, or the program
+ * goes that it is for.
+ */
 
 static bool udc_dummy_stopped(struct udc_dummy_ep *dep)
 {
-	return !READ_ONCE(dep->active) || kthread_should_stop();
+	return !READ_ONCE(dep->active) || kthread_should_stop() ||
+	       (dep->by_hand && !READ_ONCE(dep->urb));
 }
 
 static void udc_dummy_sleep_until(struct udc_dummy_ep *dep, ktime_t when)
@@ -605,7 +690,8 @@ static ktime_t udc_dummy_reserve_wire(struct udc_dummy_ep *dep, ktime_t queued)
 	if (!ud->rate)
 		return 0;
 
-	ns = DIV64_U64_ROUND_UP((u64)dep->end * NSEC_PER_SEC, ud->rate);
+	ns = DIV64_U64_ROUND_UP((u64)(dep->end - dep->active->req.actual) *
+				NSEC_PER_SEC, ud->rate);
 	ud->idle[dep->in] = ktime_add_ns(max(queued, ud->idle[dep->in]), ns);
 
 	return ud->idle[dep->in];
@@ -633,47 +719,106 @@ static void udc_dummy_wait_until_due(struct udc_dummy_ep *dep, u32 delay_us)
 
 /* Bulk pipes: the threads */
 
+/* What drivers of hosts do about a STALL: clear it, and tell those who wait */
+static void udc_dummy_clear_halt(struct udc_dummy_ep *dep)
+{
+	if (!dep->halted)
+		return;
+
+	dep->halted = false;
+	udc_dummy_add(&dep->stalls, 1);
+	udc_dummy_end_urb(dep, -EPIPE);
+}
+
+/* How many bytes more of a request are to move, and what it is to end with */
+static unsigned int udc_dummy_plan(struct udc_dummy_ep *dep,
+				   const struct usb_request *req)
+{
+	unsigned int len = req->length - req->actual;
+	struct udc_dummy *ud = dep->udc;
+
+	dep->status = 0;
+	if (atomic_dec_if_positive(&ud->fail) >= 0) {
+		dep->status = -EIO;
+		return 0;
+	}
+	if (dep->by_hand)
+		return min_t(size_t, len, udc_dummy_room(dep));
+	if (!dep->in)
+		len -= min_t(unsigned int, len, atomic_xchg(&ud->short_bytes, 0));
+
+	return len;
+}
+
 static bool udc_dummy_begin(struct udc_dummy_ep *dep)
 {
 	struct udc_dummy *ud = dep->udc;
-	struct udc_dummy_request *dreq;
-	unsigned int missing = 0;
+	struct udc_dummy_request *dreq = NULL;
+	ktime_t queued;
 
 	spin_lock_irq(&ud->lock);
-	if (dep->halted) {
-		/* What drivers of hosts do about a STALL */
-		dep->halted = false;
-		udc_dummy_add(&dep->stalls, 1);
-	}
-	dreq = ud->callbacks ? udc_dummy_first(dep) : NULL;
+	udc_dummy_clear_halt(dep);
+	if (ud->callbacks && (!dep->manual || dep->urb))
+		dreq = udc_dummy_first(dep);
 	if (dreq) {
 		dep->active = dreq;
-		dep->status = 0;
-		if (atomic_dec_if_positive(&ud->fail) >= 0) {
-			dep->status = -EIO;
-			missing = dreq->req.length;
-		} else if (!dep->in) {
-			missing = min_t(unsigned int, dreq->req.length,
-					atomic_xchg(&ud->short_bytes, 0));
-		}
-		dep->end = dreq->req.length - missing;
-		dep->due = udc_dummy_reserve_wire(dep, dreq->queued);
+		dep->by_hand = dep->manual;
+		dep->end = dreq->req.actual + udc_dummy_plan(dep, &dreq->req);
+		queued = dreq->queued;
+		if (dep->by_hand)
+			queued = max(queued, dep->urb->queued);
+		dep->due = udc_dummy_reserve_wire(dep, queued);
 	}
 	spin_unlock_irq(&ud->lock);
 
 	return dreq;
 }
 
+static bool udc_dummy_ends_short(const struct udc_dummy_ep *dep, size_t len)
+{
+	return !len || len % dep->ep.maxpacket;
+}
+
+/*
+ * Programs and gadgets ask for numbers of bytes that need not be the same. What one of them
+ * begins goes on until it has all of them, or the other one has sent a packet that is not full.
+ * Ends what the program waits for, if so; returns whether the request ends.
+ */
+static bool udc_dummy_by_hand_ends(struct udc_dummy_ep *dep,
+				   const struct usb_request *req)
+{
+	bool req_ends = dep->status || req->actual == req->length;
+	struct udc_dummy_urb *urb = dep->urb;
+	bool urb_ends;
+
+	if (!urb)
+		return req_ends;
+
+	urb_ends = dep->status || urb->actual == urb->len;
+	if (dep->in && req_ends)
+		urb_ends |= req->zero || udc_dummy_ends_short(dep, req->length);
+	if (!dep->in && urb_ends)
+		req_ends |= udc_dummy_ends_short(dep, urb->len);
+	if (urb_ends)
+		udc_dummy_end_urb(dep, dep->status);
+
+	return req_ends;
+}
+
 static void udc_dummy_finish(struct udc_dummy_ep *dep)
 {
 	struct udc_dummy *ud = dep->udc;
+	struct udc_dummy_request *dreq;
 
 	spin_lock_irq(&ud->lock);
-	if (dep->active && ud->callbacks) {
+	dreq = dep->active;
+	if (dreq && ud->callbacks &&
+	    (!dep->by_hand || udc_dummy_by_hand_ends(dep, &dreq->req))) {
 		udc_dummy_add(&dep->completed, 1);
-		udc_dummy_giveback(dep, dep->active, dep->status);
+		udc_dummy_add(&dep->mapped, dreq->req.sg_was_mapped);
+		udc_dummy_giveback(dep, dreq, dep->status);
 	}
-	/* Else whoever disables the endpoint gives it back. */
+	/* Else it goes on later, or whoever disables the endpoint gives it back. */
 	WRITE_ONCE(dep->active, NULL);
 	spin_unlock_irq(&ud->lock);
 }
@@ -774,8 +919,35 @@ static bool udc_dummy_answered(struct udc_dummy *ud)
 	return answered;
 }
 
-/* Returns the length of the answer. */
-static int udc_dummy_take_answer(struct udc_dummy *ud, void *data, size_t max)
+/* The setup stage. It ends what is left of the request before. */
+static int udc_dummy_setup(struct udc_dummy *ud, const struct usb_ctrlrequest *ctrl)
+{
+	struct udc_dummy_ep *ep0 = &ud->eps[0];
+	bool there;
+	int ret;
+
+	spin_lock_irq(&ud->lock);
+	there = ud->attached && !ud->dropped;
+	if (there) {
+		ep0->halted = false;
+		udc_dummy_nuke(ep0);
+	}
+	spin_unlock_irq(&ud->lock);
+	if (!there)
+		return -ENODEV;
+
+	ret = udc_dummy_tell(ud, UDC_DUMMY_SETUP, ctrl);
+	if (ret >= 0 || ret == -ENODEV)
+		return min(ret, 0);
+	/* What the driver refuses is a STALL to the host. */
+	dev_dbg(ud->dev, "request %02x is refused: %d\n", ctrl->bRequest, ret);
+
+	return -EPIPE;
+}
+
+/* The data stage, if there is one, and the status stage. Returns the number of bytes. */
+static int udc_dummy_take_answer(struct udc_dummy *ud, void *data, size_t max,
+				 bool in)
 {
 	struct udc_dummy_ep *ep0 = &ud->eps[0];
 	struct udc_dummy_request *dreq;
@@ -788,7 +960,10 @@ static int udc_dummy_take_answer(struct udc_dummy *ud, void *data, size_t max)
 		ret = -EPIPE;
 	} else if (dreq && !ud->dropped) {
 		ret = min_t(size_t, max, dreq->req.length);
-		memcpy(data, dreq->req.buf, ret);
+		if (in)
+			memcpy(data, dreq->req.buf, ret);
+		else
+			memcpy(dreq->req.buf, data, ret);
 		dreq->req.actual = ret;
 		udc_dummy_giveback(ep0, dreq, 0);
 	}
@@ -797,42 +972,67 @@ static int udc_dummy_take_answer(struct udc_dummy *ud, void *data, size_t max)
 	return ret;
 }
 
-/* A control transfer that the controller does not answer itself, without data or with IN */
-static int udc_dummy_control(struct udc_dummy *ud, u8 type, u8 request,
-			     u16 value, void *data, u16 len)
+/**
+ * udc_dummy_control - control transfer
+ * @ud: the controller
+ * @ctrl: the request, as it is on the wire
+ * @data: what is sent, or where the answer goes; @ctrl has its length
+ *
+ * Context: May sleep, for some seconds at most. Takes and releases udc_dummy.control_lock.
+ * Return: Number of bytes sent or received, or a negative error: -ENODEV if the gadget is not
+ * attached, -EPIPE for a STALL, -ETIMEDOUT without an answer, -EINTR
+ */
+static int udc_dummy_control(struct udc_dummy *ud,
+			     const struct usb_ctrlrequest *ctrl, void *data)
 {
-	const struct usb_ctrlrequest ctrl = {
-		.bRequestType = type,
-		.bRequest = request,
-		.wValue = cpu_to_le16(value),
-		.wLength = cpu_to_le16(len),
-	};
 	int ret;
 
-	ret = udc_dummy_tell(ud, UDC_DUMMY_SETUP, &ctrl);
-	if (ret < 0)
-		return ret;
+	mutex_lock(&ud->control_lock);
+	ret = udc_dummy_setup(ud, ctrl);
+	if (ret)
+		goto out_unlock;
 	/* The answer may come later, and does so when a function has to think about it. */
-	if (!wait_event_idle_timeout(*udc_dummy_host_wq(ud),
-				     udc_dummy_answered(ud),
-				     UDC_DUMMY_CONTROL_TIMEOUT))
-		return -ETIMEDOUT;
+	ret = wait_event_interruptible_timeout(*udc_dummy_host_wq(ud),
+					       udc_dummy_answered(ud),
+					       UDC_DUMMY_CONTROL_TIMEOUT);
+	if (ret > 0)
+		ret = udc_dummy_take_answer(ud, data, le16_to_cpu(ctrl->wLength),
+					    ctrl->bRequestType & USB_DIR_IN);
+	else
+		ret = ret ? -EINTR : -ETIMEDOUT;
+out_unlock:
+	mutex_unlock(&ud->control_lock);
 
-	return udc_dummy_take_answer(ud, data, len);
+	return ret;
 }
 
 static int udc_dummy_get_descriptor(struct udc_dummy *ud, u8 type, void *data,
 				    u16 len)
 {
+	const struct usb_ctrlrequest ctrl = {
+		.bRequestType = USB_DIR_IN,
+		.bRequest = USB_REQ_GET_DESCRIPTOR,
+		.wValue = cpu_to_le16(type << 8),
+		.wLength = cpu_to_le16(len),
+	};
 	struct usb_descriptor_header *header = data;
 	int ret;
 
-	ret = udc_dummy_control(ud, USB_DIR_IN, USB_REQ_GET_DESCRIPTOR,
-				type << 8, data, len);
+	ret = udc_dummy_control(ud, &ctrl, data);
 	if (ret < 0)
 		return ret;
 
 	return ret == len && header->bDescriptorType == type ? 0 : -EPROTO;
+}
+
+static int udc_dummy_set_configuration(struct udc_dummy *ud, u8 value)
+{
+	const struct usb_ctrlrequest ctrl = {
+		.bRequest = USB_REQ_SET_CONFIGURATION,
+		.wValue = cpu_to_le16(value),
+	};
+
+	return udc_dummy_control(ud, &ctrl, NULL);
 }
 
 static int udc_dummy_enumerate(struct udc_dummy *ud)
@@ -863,8 +1063,7 @@ static int udc_dummy_enumerate(struct udc_dummy *ud)
 	if (ret)
 		return ret;
 
-	ret = udc_dummy_control(ud, USB_DIR_OUT, USB_REQ_SET_CONFIGURATION,
-				config->bConfigurationValue, NULL, 0);
+	ret = udc_dummy_set_configuration(ud, config->bConfigurationValue);
 	if (ret < 0)
 		return ret;
 	usb_gadget_set_state(&ud->gadget, USB_STATE_CONFIGURED);
@@ -885,14 +1084,17 @@ static void udc_dummy_attach(struct udc_dummy *ud)
 			 ret);
 }
 
+/* Not in the middle of a program's request, which ends as it sees that the gadget has gone */
 static void udc_dummy_detach(struct udc_dummy *ud)
 {
+	mutex_lock(&ud->control_lock);
 	udc_dummy_tell(ud, UDC_DUMMY_DISCONNECT, NULL);
 
 	spin_lock_irq(&ud->lock);
 	udc_dummy_nuke(&ud->eps[0]);
 	ud->gadget.speed = USB_SPEED_UNKNOWN;
 	spin_unlock_irq(&ud->lock);
+	mutex_unlock(&ud->control_lock);
 	usb_gadget_set_state(&ud->gadget, USB_STATE_NOTATTACHED);
 }
 
@@ -1146,6 +1348,184 @@ static int udc_dummy_connected_set(void *data, u64 val)
 DEFINE_DEBUGFS_ATTRIBUTE(udc_dummy_connected_fops, udc_dummy_connected_get,
 			 udc_dummy_connected_set, "%llu\n");
 
+/* debugfs: a program in the place of the host */
+
+/*
+ * The first write() of an open file is the request, with what is sent behind it; a read()
+ * gets the answer. Files that are open keep nothing of the controller, which may go.
+ */
+static ssize_t udc_dummy_control_write(struct file *file, const char __user *buf,
+				       size_t size, loff_t *pos)
+{
+	struct udc_dummy *ud = file_inode(file)->i_private;
+	struct usb_ctrlrequest ctrl;
+	size_t len;
+	char *data;
+	bool in;
+	int ret;
+
+	data = simple_transaction_get(file, buf, size);
+	if (IS_ERR(data))
+		return PTR_ERR(data);
+	if (size < sizeof(ctrl))
+		return -EINVAL;
+
+	memcpy(&ctrl, data, sizeof(ctrl));
+	in = ctrl.bRequestType & USB_DIR_IN;
+	len = le16_to_cpu(ctrl.wLength);
+	if (size != sizeof(ctrl) + (in ? 0 : len) || len > SIMPLE_TRANSACTION_LIMIT)
+		return -EINVAL;
+
+	ret = udc_dummy_control(ud, &ctrl, in ? data : data + sizeof(ctrl));
+	if (ret < 0)
+		return ret;
+	simple_transaction_set(file, in ? ret : 0);
+
+	return size;
+}
+
+static const struct file_operations udc_dummy_control_fops = {
+	.owner = THIS_MODULE,
+	.write = udc_dummy_control_write,
+	.read = simple_transaction_read,
+	.release = simple_transaction_release,
+	.llseek = noop_llseek,
+};
+
+/**
+ * udc_dummy_submit - let a program read or write, and wait for the end of that
+ * @dep: the endpoint, of which @urb_lock is held
+ * @urb: the bytes
+ *
+ * Context: May sleep, until a signal comes, the program is the host no more, or the endpoint is
+ * disabled, which happens before it goes. Takes and releases udc_dummy.lock.
+ * Return: Number of bytes that were moved, also if it ended early; or, if there are none, 0, or a
+ * negative error: -EBUSY if the counter has the endpoint, -ENODEV if it is not enabled, -EPIPE
+ * for a STALL, -ECANCELED, -ERESTARTSYS, or what the gadget's request has ended with.
+ */
+static ssize_t udc_dummy_submit(struct udc_dummy_ep *dep,
+				struct udc_dummy_urb *urb)
+{
+	struct udc_dummy *ud = dep->udc;
+	int ret = 0;
+
+	init_completion(&urb->done);
+	urb->queued = ktime_get();
+
+	spin_lock_irq(&ud->lock);
+	if (!dep->manual)
+		ret = -EBUSY;
+	else if (!dep->enabled)
+		ret = -ENODEV;
+	else
+		WRITE_ONCE(dep->urb, urb);
+	spin_unlock_irq(&ud->lock);
+	if (ret)
+		return ret;
+
+	wake_up(&dep->wq);
+	wait_for_completion_interruptible(&urb->done);
+
+	spin_lock_irq(&ud->lock);
+	if (dep->urb == urb)
+		udc_dummy_end_urb(dep, -ERESTARTSYS);
+	spin_unlock_irq(&ud->lock);
+
+	return urb->actual ?: urb->status;
+}
+
+static ssize_t udc_dummy_data_read(struct file *file, char __user *buf,
+				   size_t size, loff_t *pos)
+{
+	struct udc_dummy_ep *dep = file_inode(file)->i_private;
+	struct udc_dummy_urb urb = { .len = min_t(size_t, size, UDC_DUMMY_MAX_URB) };
+	ssize_t ret;
+
+	if (!size)
+		return 0;
+	urb.data = kvmalloc(urb.len, GFP_KERNEL);
+	if (!urb.data)
+		return -ENOMEM;
+
+	ret = mutex_lock_interruptible(&dep->urb_lock);
+	if (ret)
+		goto out_free;
+	ret = udc_dummy_submit(dep, &urb);
+	mutex_unlock(&dep->urb_lock);
+	if (ret > 0 && copy_to_user(buf, urb.data, ret))
+		ret = -EFAULT;
+out_free:
+	kvfree(urb.data);
+
+	return ret;
+}
+
+/* Without bytes it is a packet without bytes. */
+static ssize_t udc_dummy_data_write(struct file *file, const char __user *buf,
+				    size_t size, loff_t *pos)
+{
+	struct udc_dummy_ep *dep = file_inode(file)->i_private;
+	struct udc_dummy_urb urb = { .len = min_t(size_t, size, UDC_DUMMY_MAX_URB) };
+	ssize_t ret;
+
+	urb.data = kvmalloc(max_t(size_t, urb.len, 1), GFP_KERNEL);
+	if (!urb.data)
+		return -ENOMEM;
+
+	ret = -EFAULT;
+	if (copy_from_user(urb.data, buf, urb.len))
+		goto out_free;
+	ret = mutex_lock_interruptible(&dep->urb_lock);
+	if (ret)
+		goto out_free;
+	ret = udc_dummy_submit(dep, &urb);
+	mutex_unlock(&dep->urb_lock);
+out_free:
+	kvfree(urb.data);
+
+	return ret;
+}
+
+static const struct file_operations udc_dummy_read_fops = {
+	.owner = THIS_MODULE,
+	.read = udc_dummy_data_read,
+	.llseek = noop_llseek,
+};
+
+static const struct file_operations udc_dummy_write_fops = {
+	.owner = THIS_MODULE,
+	.write = udc_dummy_data_write,
+	.llseek = noop_llseek,
+};
+
+static int udc_dummy_manual_get(void *data, u64 *val)
+{
+	struct udc_dummy_ep *dep = data;
+
+	*val = READ_ONCE(dep->manual);
+
+	return 0;
+}
+
+/* A transfer that has begun ends as it began, unless it was for a program that is no host now. */
+static int udc_dummy_manual_set(void *data, u64 val)
+{
+	struct udc_dummy_ep *dep = data;
+
+	spin_lock_irq(&dep->udc->lock);
+	WRITE_ONCE(dep->manual, !!val);
+	if (!val)
+		udc_dummy_end_urb(dep, -ECANCELED);
+	if (dep->in)
+		dep->started = false;
+	spin_unlock_irq(&dep->udc->lock);
+	wake_up(&dep->wq);
+
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(udc_dummy_manual_fops, udc_dummy_manual_get,
+			 udc_dummy_manual_set, "%llu\n");
+
 static void udc_dummy_debugfs_remove(void *data)
 {
 	struct udc_dummy *ud = data;
@@ -1161,8 +1541,14 @@ static void udc_dummy_debugfs_ep(struct udc_dummy_ep *dep)
 				   &udc_dummy_counter_fops);
 	debugfs_create_file_unsafe("completed", 0444, dir, &dep->completed,
 				   &udc_dummy_counter_fops);
+	debugfs_create_file_unsafe("mapped", 0444, dir, &dep->mapped,
+				   &udc_dummy_counter_fops);
 	debugfs_create_file_unsafe("stalls", 0444, dir, &dep->stalls,
 				   &udc_dummy_counter_fops);
+	debugfs_create_file_unsafe("manual", 0644, dir, dep,
+				   &udc_dummy_manual_fops);
+	debugfs_create_file("data", dep->in ? 0400 : 0200, dir, dep,
+			    dep->in ? &udc_dummy_read_fops : &udc_dummy_write_fops);
 	if (!dep->in)
 		return;
 	debugfs_create_file_unsafe("jumps", 0444, dir, &dep->jumps,
@@ -1189,6 +1575,7 @@ static int udc_dummy_debugfs_init(struct udc_dummy *ud)
 	debugfs_create_atomic_t("fail", 0644, root, &ud->fail);
 	debugfs_create_atomic_t("short_bytes", 0644, root, &ud->short_bytes);
 	debugfs_create_atomic_t("requests", 0444, root, &ud->requests);
+	debugfs_create_file("control", 0600, root, ud, &udc_dummy_control_fops);
 	for (i = 1; i < UDC_DUMMY_NUM_EPS; i++)
 		udc_dummy_debugfs_ep(&ud->eps[i]);
 
@@ -1209,6 +1596,7 @@ static void udc_dummy_init_ep(struct udc_dummy *ud, unsigned int i)
 	dep->ep.caps.dir_out = !dep->in;
 	INIT_LIST_HEAD(&dep->queue);
 	init_waitqueue_head(&dep->wq);
+	mutex_init(&dep->urb_lock);
 
 	if (!i) {
 		strscpy(dep->name, "ep0", sizeof(dep->name));
@@ -1282,6 +1670,7 @@ static int udc_dummy_probe(struct platform_device *pdev)
 	ud->rate = UDC_DUMMY_RATE;
 	ud->check = sizeof(u32);
 	spin_lock_init(&ud->lock);
+	mutex_init(&ud->control_lock);
 	INIT_LIST_HEAD(&ud->gadget.ep_list);
 	for (i = 0; i < UDC_DUMMY_NUM_EPS; i++)
 		udc_dummy_init_ep(ud, i);
