@@ -38,7 +38,9 @@ fi
 
 status=0
 "$dir/run.sh" "$@" || status=$?
-if [ -x "$dir/usb_ffs_dmabuf_test" ] && [ -d /sys/class/udc/udc-dummy ]; then
-	"$dir/usb_ffs_dmabuf_test" || status=1
-fi
+for prog in "$dir"/usb_ffs_*_test; do
+	if [ -x "$prog" ] && [ -d /sys/class/udc/udc-dummy ]; then
+		"$prog" || status=1
+	fi
+done
 exit $status

@@ -46,6 +46,7 @@ static inline void udc_reset(void)
 {
 	static const char * const faults[] = {
 		"hold", "delay_us", "refuse", "fail", "short_bytes",
+		"ep1in/manual", "ep1out/manual", "ep2in/manual", "ep2out/manual",
 	};
 	unsigned int i;
 
@@ -64,6 +65,75 @@ static inline bool udc_state_is(const char *state)
 	file_read("/sys/class/udc/" UDC "/state", text, sizeof(text));
 
 	return !strcmp(text, state);
+}
+
+/* ------------------------------------------ a program in the place of its host */
+
+/* The host's end of an endpoint such as "ep1in", until host_close() */
+static inline int host_open(const char *ep)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/manual", ep);
+	if (udc_set(path, 1))
+		return -1;
+	snprintf(path, sizeof(path), UDC_DIR "%s/data", ep);
+
+	return open(path, (strstr(ep, "in") ? O_RDONLY : O_WRONLY) | O_CLOEXEC);
+}
+
+static inline void host_close(const char *ep, int fd)
+{
+	char path[64];
+
+	if (fd >= 0)
+		close(fd);
+	snprintf(path, sizeof(path), "%s/manual", ep);
+	udc_set(path, 0);
+}
+
+static inline int host_control_to(int fd, const struct usb_ctrlrequest *request,
+				  void *data, size_t len)
+{
+	bool in = request->bRequestType & USB_DIR_IN;
+	size_t size = sizeof(*request) + (in ? 0 : len);
+	char *text = malloc(size);
+	ssize_t ret;
+
+	if (!text)
+		return -1;
+	memcpy(text, request, sizeof(*request));
+	if (!in)
+		memcpy(text + sizeof(*request), data, len);
+	ret = write(fd, text, size);
+	free(text);
+	if (ret < 0)
+		return -1;
+
+	return in ? read(fd, data, len) : 0;
+}
+
+/* A control request to interface 0. Returns the number of bytes that it has brought, or -1. */
+static inline int host_control(__u8 type, __u8 request, __u16 value, void *data,
+			       __u16 len)
+{
+	const struct usb_ctrlrequest ctrl = {
+		.bRequestType = type,
+		.bRequest = request,
+		.wValue = htole16(value),
+		.wLength = htole16(len),
+	};
+	int fd, ret, err;
+
+	fd = open(UDC_DIR "control", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ret = host_control_to(fd, &ctrl, data, len);
+	err = errno;
+	close(fd);
+	errno = err;
+
+	return ret;
 }
 
 /* --------------------------------------------------------------- FunctionFS */
@@ -171,18 +241,24 @@ static inline void gadget_remove(struct gadget *g)
 	rmdir(GADGET_DIR);
 }
 
-/* Returns 0 when the host has configured it. */
-static inline int gadget_create(struct gadget *g)
+/* One that has a function, which nobody has said anything about yet. */
+static inline int gadget_prepare(struct gadget *g)
 {
 	*g = gadget_closed;
 	gadget_remove(g);
 
-	if (mkdir(GADGET_DIR, 0755) ||
-	    file_write(GADGET_DIR "/idVendor", "0x1d6b") ||
-	    file_write(GADGET_DIR "/idProduct", "0x0104") ||
-	    mkdir(GADGET_CONFIG, 0755) || mkdir(GADGET_FUNCTION, 0755) ||
-	    mkdir(GADGET_MOUNT, 0755) ||
-	    mount("iio-test", GADGET_MOUNT, "functionfs", 0, NULL))
+	return mkdir(GADGET_DIR, 0755) ||
+	       file_write(GADGET_DIR "/idVendor", "0x1d6b") ||
+	       file_write(GADGET_DIR "/idProduct", "0x0104") ||
+	       mkdir(GADGET_CONFIG, 0755) || mkdir(GADGET_FUNCTION, 0755) ||
+	       mkdir(GADGET_MOUNT, 0755) ||
+	       mount("iio-test", GADGET_MOUNT, "functionfs", 0, NULL) ? -1 : 0;
+}
+
+/* Returns 0 when the host has configured it. */
+static inline int gadget_create(struct gadget *g)
+{
+	if (gadget_prepare(g))
 		return -1;
 
 	g->ep0 = open(GADGET_MOUNT "/ep0", O_RDWR | O_CLOEXEC);
