@@ -112,6 +112,9 @@ static int attach_failed(const struct xfer *x, int err)
 
 	switch (-err) {
 	case EPERM:
+		/* FunctionFS says so without a controller, too */
+		if (check(x, true))
+			return ST_FAIL;
 		return fail(ST_MISSING, "the USB device controller %s of %s does not take lists of memory (scatter-gather), which FunctionFS demands for DMABUFs; use --transport=fileio",
 			    g->controller, g->name);
 	case ENOTTY:

@@ -227,6 +227,13 @@ static void unplugged(void)
 		CHECK_EQ(fake.jumps, 0);
 		nothing_left_behind();
 	}
+
+	/* So early that it is a controller without lists at first sight */
+	plugged();
+	fake.no_host = fake.no_sg = true;
+	CHECK_EQ(go(TR_DMABUF), ST_FAIL);
+	CHECK_HAS(r.error, "has gone");
+	nothing_left_behind();
 }
 
 static void each_side_stalls(void)
