@@ -160,8 +160,8 @@ kmemleak_reports() {
 	END { flush() }' /sys/kernel/debug/kmemleak
 }
 
-# leak_check [--no-mappings]: unloads what load_dummies or load_board has loaded, and fails
-# if a session has left anything behind: a descriptor, a dma-buf (with its attachments, and
+# leak_check [--no-mappings]: unloads what load_dummies, load_board or load_usb has loaded, and fails
+# if a session has left anything behind: a descriptor, a request, a dma-buf (with its attachments, and
 # the fds that keep it), a DMA mapping, memory. For a kernel with kmemleak and
 # DMA_API_DEBUG. The latter gives up when its own allocations are made to fail.
 leak_check() {
@@ -178,6 +178,10 @@ leak_check() {
 	fi
 	if [ -d /sys/module/board_adc ]; then
 		unload_board || status=1
+	fi
+	if [ -d /sys/module/udc_dummy ]; then
+		grep -v '^0$' $debug/udc-dummy/requests | none_left requests || status=1
+		rmmod udc_dummy || status=1
 	fi
 	sed -n '/^Total 0 objects/!{/^Total [0-9]* objects/p}' $debug/dma_buf/bufinfo |
 		none_left dma-bufs || status=1
