@@ -18,9 +18,7 @@ set -eu
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-unpack_all bookworm "$tmp/b4-0.12" b4=0.12.0-2
-unpack_all trixie "$tmp/b4-0.14" b4=0.14.2-2
-unpack_all sid "$tmp/b4-0.16" b4=0.16.0-1
+unpack_b4 0.12 0.14 0.16
 
 export HOME=$tmp GIT_CONFIG_NOSYSTEM=1
 

@@ -112,6 +112,21 @@ within() {
 		"$dir/usr/bin/$program" "$@"
 }
 
+# make_starter FILE DIR PROGRAM [ARGUMENT...]: makes FILE, which starts the program that was
+# unpacked into DIR, by its path there, with the libraries that were unpacked with it, for who is
+# to start it by himself
+make_starter() {
+	local file=$1 dir=$2 program=$3
+	shift 3
+
+	cat >"$file" <<-END
+		#!/bin/sh
+		exec "$dir/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path \\
+			"$dir/lib/x86_64-linux-gnu:$dir/usr/lib/x86_64-linux-gnu" "$dir/$program" $* "\$@"
+	END
+	chmod 755 "$file"
+}
+
 # gcc_of DIR VERSION ARGUMENT...: the gcc of this version that was unpacked into DIR, with its
 # own programs, libraries and headers
 gcc_of() {
@@ -121,14 +136,23 @@ gcc_of() {
 	[[ ! -e $dir/usr/libexec/gcc ]] || of=usr/libexec/gcc/x86_64-linux-gnu/$2
 	mkdir -p "$dir/wrapped"
 	for program in "$of/cc1" "$of/collect2" "$as" "$ld"; do
-		cat >"$dir/wrapped/${program##*[/-]}" <<-END
-			#!/bin/sh
-			exec "$dir/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path \\
-				"$dir/lib/x86_64-linux-gnu:$dir/usr/lib/x86_64-linux-gnu" "$dir/$program" "\$@"
-		END
-		chmod 755 "$dir/wrapped/${program##*[/-]}"
+		make_starter "$dir/wrapped/${program##*[/-]}" "$dir" "$program"
 	done
 	within "$dir" "gcc-$2" "-B$dir/wrapped/" "--sysroot=$dir" "${@:3}"
+}
+
+# unpack_b4 VERSION...: unpacks 0.12, 0.14 or 0.16 into $tmp/b4-VERSION, of the suite that has it
+unpack_b4() {
+	local version
+
+	for version; do
+		case $version in
+		0.12) unpack_all bookworm "$tmp/b4-0.12" b4=0.12.0-2 ;;
+		0.14) unpack_all trixie "$tmp/b4-0.14" b4=0.14.2-2 ;;
+		0.16) unpack_all sid "$tmp/b4-0.16" b4=0.16.0-1 ;;
+		*) untried "b4 $version is not one of those" ;;
+		esac
+	done
 }
 
 # b4 ARGUMENT...: the b4 that was unpacked into $dir
